@@ -1,0 +1,26 @@
+//! Decides what a container auditor does next and what it makes of what it finds.
+//!
+//! ```text
+//! conf → walk → path → gate → check → verdict → tally → report
+//!         └────────────── audit: in this order ──────────────┘
+//! ```
+//!
+//! Nothing here reads a file, a clock or a random number, allocates, logs, blocks or panics. The
+//! platform reports facts; what they mean is decided here.
+#![no_std]
+#![warn(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::as_conversions
+)]
+
+pub mod time;
+
+pub mod walk;
+
+pub mod path;
+
+pub mod check;
+pub mod verdict;

@@ -1,0 +1,206 @@
+//! What facts mean: a verdict, a count and findings.
+
+/// Findings kept of one audit at most; one more would say nothing new to an operator.
+pub const FINDINGS_MAX: usize = 8;
+
+/// What became of one audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Its row was read and nothing is wrong.
+    Sound,
+    /// Swift calls it deleted: no objects, and deleted after it was put.
+    Deleted,
+    /// It was listed and is gone, or is a link to nothing.
+    Vanished,
+    /// Others held its lock for as long as Swift would have waited.
+    Busy,
+    /// Its content is wrong.
+    Damaged,
+    /// Its content is sound and belongs elsewhere.
+    Misplaced,
+    /// It may not be read, or is not a file.
+    Unreadable,
+    /// The disk or the file system failed, not the database.
+    DeviceError,
+    /// It has a journal or write-ahead log that this process may not recover.
+    NeedsRecovery,
+    /// Others wrote to it so often that no deep audit could end.
+    Unsettled,
+}
+
+impl Verdict {
+    /// The word in `--json`, logs and manuals.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sound => "sound",
+            Self::Deleted => "deleted",
+            Self::Vanished => "vanished",
+            Self::Busy => "busy",
+            Self::Damaged => "damaged",
+            Self::Misplaced => "misplaced",
+            Self::Unreadable => "unreadable",
+            Self::DeviceError => "device-error",
+            Self::NeedsRecovery => "needs-recovery",
+            Self::Unsettled => "unsettled",
+        }
+    }
+}
+
+/// How an audit enters Swift's counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counts {
+    /// `passes`.
+    Passed,
+    /// `failures`.
+    Failed,
+    /// Neither: deleted and vanished databases leave no trace in Swift.
+    Neither,
+}
+
+/// What is wrong, for good: the codes are stable across versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FindingCode {
+    /// SQLite: the file is corrupt (`SQLITE_CORRUPT`).
+    StructureCorrupt,
+    /// SQLite: the file is not a database (`SQLITE_NOTADB`).
+    StructureNotADatabase,
+    /// `PRAGMA quick_check` found something.
+    StructureCheck,
+    /// The file is not as long as its header says.
+    StructureSize,
+    /// The file has no bytes.
+    StatEmptyFile,
+    /// A table, view or column that Swift reads is missing or foreign.
+    StatSchema,
+    /// `container_stat` has no row.
+    StatRowMissing,
+    /// A timestamp that Swift cannot read, where it has to.
+    StatTimestamp,
+    /// A text that is not UTF-8.
+    StatNotUtf8,
+    /// A pending entry that Swift can never merge.
+    StatPending,
+    /// The metadata of a sharded container is not what Swift can read.
+    StatMetadata,
+    /// A shard range is not what Swift can read.
+    StatShardRange,
+    /// The hash over the object rows is not the stored one.
+    RowsHash,
+    /// A policy's object count is not that of its rows.
+    RowsCount,
+    /// A policy's bytes are not those of its rows.
+    RowsBytes,
+    /// The index does not hold what the table holds.
+    RowsIndex,
+    /// The directory is not the hash of account and container.
+    PlaceHash,
+    /// The file is not named after its directory.
+    PlaceFile,
+    /// The suffix directory is not the hash's end.
+    PlaceSuffix,
+    /// The partition cannot be one of this hash.
+    PlacePartition,
+}
+
+impl FindingCode {
+    /// Every code, in the order of the manual.
+    pub const ALL: [Self; 20] = [
+        Self::StructureCorrupt,
+        Self::StructureNotADatabase,
+        Self::StructureCheck,
+        Self::StructureSize,
+        Self::StatEmptyFile,
+        Self::StatSchema,
+        Self::StatRowMissing,
+        Self::StatTimestamp,
+        Self::StatNotUtf8,
+        Self::StatPending,
+        Self::StatMetadata,
+        Self::StatShardRange,
+        Self::RowsHash,
+        Self::RowsCount,
+        Self::RowsBytes,
+        Self::RowsIndex,
+        Self::PlaceHash,
+        Self::PlaceFile,
+        Self::PlaceSuffix,
+        Self::PlacePartition,
+    ];
+
+    /// The code as it is printed.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::StructureCorrupt => "structure-corrupt",
+            Self::StructureNotADatabase => "structure-not-a-database",
+            Self::StructureCheck => "structure-check",
+            Self::StructureSize => "structure-size",
+            Self::StatEmptyFile => "stat-empty-file",
+            Self::StatSchema => "stat-schema",
+            Self::StatRowMissing => "stat-row-missing",
+            Self::StatTimestamp => "stat-timestamp",
+            Self::StatNotUtf8 => "stat-not-utf8",
+            Self::StatPending => "stat-pending",
+            Self::StatMetadata => "stat-metadata",
+            Self::StatShardRange => "stat-shard-range",
+            Self::RowsHash => "rows-hash",
+            Self::RowsCount => "rows-count",
+            Self::RowsBytes => "rows-bytes",
+            Self::RowsIndex => "rows-index",
+            Self::PlaceHash => "place-hash",
+            Self::PlaceFile => "place-file",
+            Self::PlaceSuffix => "place-suffix",
+            Self::PlacePartition => "place-partition",
+        }
+    }
+
+    /// Whether this is damage of the file itself, for which alone a database may be moved.
+    #[must_use]
+    pub const fn is_structure(self) -> bool {
+        matches!(
+            self,
+            Self::StructureCorrupt
+                | Self::StructureNotADatabase
+                | Self::StructureCheck
+                | Self::StructureSize
+        )
+    }
+}
+
+/// A value that was expected or found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// There is nothing to say beyond the code.
+    #[default]
+    Nothing,
+    /// A count or a size.
+    Int(i64),
+    /// An MD5 sum or a part of one.
+    Md5([u8; 16]),
+}
+
+/// One thing wrong with a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Finding {
+    /// What.
+    pub code: FindingCode,
+    /// What should have been there.
+    pub expected: Value,
+    /// What was.
+    pub found: Value,
+}
+
+/// The findings of one audit, the gravest first.
+pub type Findings = heapless::Vec<Finding, FINDINGS_MAX>;
+
+/// The whole outcome of one audit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Judged {
+    /// What became of it.
+    pub verdict: Verdict,
+    /// How Swift would have counted it.
+    pub counts: Counts,
+    /// What is wrong; empty unless the verdict is damaged or misplaced.
+    pub findings: Findings,
+}

@@ -1,0 +1,1 @@
+//! Tests that take more than one crate, in the order of the data flow.
