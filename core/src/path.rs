@@ -5,7 +5,7 @@
 
 /// Bytes of a path at most. SQLite opens nothing longer (`MAX_PATHNAME` 512, less 8 for suffixes).
 pub const PATH_MAX: usize = 504;
-const _: () = assert!(PATH_MAX <= u16::MAX as usize, "the length is kept in 16 bits");
+const _: () = assert!(PATH_MAX < 65_536, "the length is kept in 16 bits");
 
 /// The path of one database, absolute or as the caller named it: any bytes, [`PATH_MAX`] kept.
 #[derive(Clone, PartialEq, Eq, Hash)]
