@@ -22,5 +22,9 @@ pub mod walk;
 
 pub mod path;
 
+pub mod gate;
+
 pub mod check;
 pub mod verdict;
+
+pub mod tally;

@@ -29,6 +29,26 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict, in the order of the manual.
+    pub const ALL: [Self; 10] = [
+        Self::Sound,
+        Self::Deleted,
+        Self::Vanished,
+        Self::Busy,
+        Self::Damaged,
+        Self::Misplaced,
+        Self::Unreadable,
+        Self::DeviceError,
+        Self::NeedsRecovery,
+        Self::Unsettled,
+    ];
+
+    /// Its place in [`Verdict::ALL`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|verdict| *verdict == self).unwrap_or(0)
+    }
+
     /// The word in `--json`, logs and manuals.
     #[must_use]
     pub const fn word(self) -> &'static str {
