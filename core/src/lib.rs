@@ -16,6 +16,7 @@
     clippy::as_conversions
 )]
 
+pub mod python;
 pub mod time;
 
 pub mod walk;
