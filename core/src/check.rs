@@ -67,6 +67,11 @@ pub enum Fault {
     NotAFile,
     /// A journal or write-ahead log that this process may not recover.
     NeedsRecovery,
+    /// While sharding: the retiring file, whose count is needed, could not be read. It is judged
+    /// when its own turn comes; this file may be sound.
+    Retiring,
+    /// A table or view that takes more steps than a look may cost.
+    Endless,
 }
 
 /// What one look at a database brought back.

@@ -26,6 +26,9 @@ pub mod path;
 pub mod gate;
 
 pub mod check;
+pub mod place;
+pub mod refusal;
+pub mod stamp;
 pub mod verdict;
 
 pub mod tally;
