@@ -86,3 +86,14 @@ pub enum Seen<'a> {
     /// SQLite or the kernel stopped the look.
     Error(Code),
 }
+
+/// `SQLITE_INTERRUPT`: the primary result code of a statement that was told to stop.
+const INTERRUPT: i32 = 9;
+
+impl Seen<'_> {
+    /// Whether the look was broken off because the auditor was told to stop.
+    #[must_use]
+    pub const fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Error(Code { sqlite, .. }) if *sqlite & 0xff == INTERRUPT)
+    }
+}

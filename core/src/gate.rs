@@ -88,8 +88,7 @@ mod tests {
         let mut costs = [0; 20];
         costs[4] = 3_000;
         let times = run(ms(250), &costs);
-        let without_sleep =
-            times.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        let without_sleep = times.windows(2).filter(|pair| pair[0] == pair[1]).count();
         assert_eq!(without_sleep, 11, "12 audits at one moment, the stalled one among them");
         assert_eq!(times.last(), Some(&4_750), "in all no longer than without the stall");
     }

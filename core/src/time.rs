@@ -9,6 +9,9 @@ use core::time::Duration;
 pub struct Mono(u64);
 
 impl Mono {
+    /// The end of time, 584 years after the origin: a wait that something else must end.
+    pub const FAR: Self = Self(u64::MAX);
+
     /// The moment `nanos` after the origin.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {

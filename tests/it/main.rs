@@ -1,1 +1,3 @@
 //! Tests that take more than one crate, in the order of the data flow.
+
+mod every;

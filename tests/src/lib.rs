@@ -1,1 +1,4 @@
 //! The words tests are written in.
+#![allow(clippy::missing_panics_doc, reason = "a test's words assert, and say why")]
+
+pub mod model;

@@ -1,0 +1,114 @@
+//! A lane: a place where one audit can be in progress, and where that audit stands.
+use core::time::Duration;
+
+use super::devices::Device;
+use super::shelf::Shelf;
+use crate::path::DbPath;
+use crate::quarantine::What;
+use crate::tally::Window;
+use crate::time::Mono;
+use crate::verdict::{Counts, Findings, Judged, Verdict};
+use crate::walk::{Floor, Trouble};
+
+/// The number of a lane, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane(pub u8);
+
+/// Where the database under audit came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Source {
+    /// The walk found it: it is the lane's own path.
+    Walk,
+    /// It lay on the shelf, in this slot.
+    Shelf(u8),
+}
+
+/// Where a lane stands. The first three want no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Stage {
+    /// Between two databases.
+    Next,
+    /// The gate is shut until then.
+    Gate(Mono),
+    /// Nothing to do until then, or until something else changes.
+    Rest(Mono),
+    /// The pass begins or ends here: the phase's step is this lane's.
+    Duty,
+    Walk,
+    Hit(Floor, Trouble),
+    Check(Source),
+    Confirm(Source),
+    Move(Source, What),
+    Audited(Source),
+    Window(Source),
+    /// It has left the loop.
+    Over,
+}
+
+/// What became of a database that was to be moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// It stays where it is.
+    #[default]
+    Left,
+    /// It was moved to quarantine.
+    Moved,
+    /// It could not be moved; the kernel's answer.
+    NotMoved(i32),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct State {
+    pub(super) stage: Stage,
+    /// The step of this stage was handed out and its answer is awaited.
+    pub(super) asked: bool,
+    /// The device this lane works on.
+    pub(super) device: Option<Device>,
+    /// Its walk has ended.
+    pub(super) walked: bool,
+    /// What the walk found last.
+    pub(super) path: DbPath,
+    /// When the database under audit was first looked at.
+    pub(super) looked: Mono,
+    pub(super) took: Duration,
+    pub(super) judged: Judged,
+    pub(super) fate: Fate,
+    /// The window this lane closed and is about to report.
+    pub(super) window: Window,
+    pub(super) shelf: Shelf,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            stage: Stage::Next,
+            asked: false,
+            device: None,
+            walked: false,
+            path: DbPath::EMPTY,
+            looked: Mono::default(),
+            took: Duration::ZERO,
+            judged: Judged {
+                verdict: Verdict::Sound,
+                counts: Counts::Neither,
+                findings: Findings::new(),
+            },
+            fate: Fate::Left,
+            window: Window::default(),
+            shelf: Shelf::default(),
+        }
+    }
+
+    /// The path of the database under audit.
+    pub(super) fn path_of(&self, source: Source) -> &DbPath {
+        match source {
+            Source::Walk => &self.path,
+            Source::Shelf(slot) => self.shelf.path(slot),
+        }
+    }
+
+    /// Whether nothing is in progress here, not even a pause that the pass has to wait for.
+    pub(super) const fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Next | Stage::Rest(_) | Stage::Over) && self.device.is_none()
+    }
+}

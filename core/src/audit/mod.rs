@@ -1,0 +1,169 @@
+//! The auditor itself: the order of everything else, as a machine that is asked and told.
+//!
+//! Equivalent to this loop, with each action a [`Step`] and each answer an [`Event`]. With more
+//! than one lane, the loop over databases runs once in each of them, on different disks:
+//!
+//! ```text
+//! every interval:                    Report(Began)
+//!     Devices                        shuffled; one after the other, or side by side in lanes
+//!     for each device:
+//!         while Walk finds one:
+//!             Check                  locked: onto the shelf, and Check again later
+//!             if it is damaged       Confirm, and Move if it still is
+//!             count it               Report(Audited)
+//!             if an hour has passed  Report(Window)
+//!             Wait                   while the gate is shut
+//!     Report(Ended)
+//!     Wait until the interval is over, or Exit
+//! ```
+mod devices;
+mod lane;
+mod poll;
+mod random;
+mod shelf;
+mod step;
+mod tell;
+
+use core::time::Duration;
+
+pub use self::devices::Device;
+use self::devices::Devices;
+use self::lane::State;
+pub use self::lane::{Fate, Lane};
+use self::random::Random;
+pub use self::shelf::{BUSY_AFTER, SHELF};
+pub use self::step::{
+    Audited, Conf, Ended, Event, HASH_END_MAX, HashConf, Mode, Order, Report, Second, Step,
+};
+use crate::gate::Gate;
+use crate::tally::{Tally, Totals, Window};
+use crate::time::{Mono, Now};
+use crate::walk::Trouble;
+
+/// Passes do not begin closer together than this, or an interval of 0 would spin on an empty node.
+pub const PASS_MIN: Duration = Duration::from_secs(1);
+
+/// Where the pass stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    /// Between two passes.
+    Resting { until: Mono },
+    /// A lane says that the pass begins.
+    Beginning,
+    /// A lane has the devices listed.
+    Listing,
+    /// A lane says that not all devices could be had.
+    Short(Trouble),
+    /// The lanes are at work.
+    Sweeping,
+    /// A lane says how the pass ended.
+    Ending,
+    /// A lane says what was counted last.
+    Leaving,
+    /// Every lane leaves.
+    Over,
+}
+
+/// The auditor: at most `LANES` audits at a time, at most `DEVICES` devices in a pass.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Auditor<const LANES: usize, const DEVICES: usize> {
+    conf: Conf,
+    random: Random,
+    phase: Phase,
+    stopped: bool,
+    /// When the pass in progress, or the last one, began.
+    began: Mono,
+    gate: Gate,
+    tally: Tally,
+    totals: Totals,
+    /// What was counted last, once the lanes have left.
+    left: Window,
+    /// The pass that a lane is about to report.
+    ended: Ended,
+    devices: Devices<DEVICES>,
+    /// A device found no room in the table.
+    crowded: bool,
+    lanes: [State; LANES],
+}
+
+impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+    /// An auditor that starts at `start`. `random` is any number; two daemons should differ in it.
+    ///
+    /// Forever mode rests for a random part of the interval first, so that the nodes of a cluster
+    /// do not all begin at once (Swift's `run_forever`).
+    #[must_use]
+    pub fn new(conf: &Conf, start: Now, random: u64) -> Self {
+        let mut random = Random::new(random);
+        let until = match conf.mode {
+            Mode::Once => start.mono,
+            Mode::Forever => start.mono.after(random.part_of(conf.interval)),
+        };
+        let tally = Tally::new(start);
+        let ended = Ended {
+            mode: conf.mode,
+            took: Duration::ZERO,
+            totals: Totals::default(),
+            window: tally.so_far(),
+        };
+        Self {
+            conf: conf.clone(),
+            random,
+            phase: Phase::Resting { until },
+            stopped: false,
+            began: start.mono,
+            gate: Gate::new(conf.spacing),
+            tally,
+            totals: Totals::default(),
+            left: Window::default(),
+            ended,
+            devices: Devices::default(),
+            crowded: false,
+            lanes: core::array::from_fn(|_| State::new()),
+        }
+    }
+
+    /// Takes a word from outside the lanes. True: wake them all.
+    #[must_use]
+    pub fn order(&mut self, now: Now, order: Order<'_>) -> bool {
+        match order {
+            Order::Stop => self.stopped = true,
+            Order::Reload(conf) => {
+                self.gate = self.gate.clone().at(conf.spacing);
+                if let Phase::Resting { until } = &mut self.phase {
+                    *until = (*until).min(now.mono.after(conf.interval));
+                }
+                self.conf = Conf { mode: self.conf.mode, ..conf.clone() };
+            }
+        }
+        true
+    }
+
+    /// What the pass in progress, or the last one, has come to so far.
+    #[must_use]
+    pub const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Devices done and devices in all of the pass in progress.
+    #[must_use]
+    pub fn progress(&self) -> (usize, usize) {
+        self.devices.progress()
+    }
+
+    /// Where the auditor stands, in a word for a status line.
+    #[must_use]
+    pub const fn standing(&self) -> &'static str {
+        match self.phase {
+            Phase::Resting { .. } => "resting",
+            Phase::Beginning | Phase::Listing | Phase::Short(_) => "beginning",
+            Phase::Sweeping => "sweeping",
+            Phase::Ending => "ending",
+            Phase::Leaving | Phase::Over => "leaving",
+        }
+    }
+
+    /// Whether no lane but `index` has anything in progress.
+    fn others_idle(&self, index: usize) -> bool {
+        self.lanes.iter().enumerate().all(|(other, state)| other == index || state.is_idle())
+    }
+}

@@ -1,0 +1,162 @@
+//! Asking: which step a lane is to take, and how it comes to it.
+use super::lane::{Source, Stage};
+use super::step::{Audited, Report, Step};
+use super::{Auditor, Lane, Phase};
+use crate::time::{Mono, Now};
+use crate::walk::Floor;
+
+impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+    /// What `lane` is to do next. Asked again before it was answered, it says the same again.
+    pub fn poll(&mut self, lane: Lane, now: Now) -> Step<'_> {
+        let index = usize::from(lane.0);
+        self.settle(index, now);
+        self.hand_out(index)
+    }
+
+    /// Moves on until the lane stands at something that takes time.
+    fn settle(&mut self, index: usize, now: Now) {
+        let Some(state) = self.lanes.get(index) else { return };
+        if state.asked {
+            return;
+        }
+        let next = match state.stage {
+            Stage::Next | Stage::Rest(_) => self.next(index, now),
+            Stage::Gate(until) if until <= now.mono || self.stopped => self.next(index, now),
+            Stage::Duty if self.stopped && !self.has_last_word() => self.next(index, now),
+            Stage::Walk | Stage::Check(_) if self.stopped => self.next(index, now),
+            Stage::Confirm(source) | Stage::Move(source, _)
+                if self.stopped || !self.conf.quarantine =>
+            {
+                self.conclude(index, now, source)
+            }
+            stage @ (Stage::Gate(_)
+            | Stage::Duty
+            | Stage::Walk
+            | Stage::Hit(..)
+            | Stage::Check(_)
+            | Stage::Confirm(_)
+            | Stage::Move(..)
+            | Stage::Audited(_)
+            | Stage::Window(_)
+            | Stage::Over) => stage,
+        };
+        let Some(state) = self.lanes.get_mut(index) else { return };
+        if let Stage::Check(Source::Shelf(slot)) = next {
+            state.looked = state.shelf.first_try(slot).unwrap_or(now.mono);
+        }
+        state.stage = next;
+    }
+
+    /// Whether the phase's report is due even when told to stop.
+    fn has_last_word(&self) -> bool {
+        matches!(self.phase, Phase::Ending | Phase::Leaving)
+    }
+
+    /// What a lane does that has nothing in progress.
+    fn next(&mut self, index: usize, now: Now) -> Stage {
+        if self.stopped {
+            return self.leave(index, now);
+        }
+        let Some(state) = self.lanes.get(index) else { return Stage::Over };
+        if state.device.is_some() {
+            if let Some(slot) = state.shelf.ready(now.mono) {
+                return Stage::Check(Source::Shelf(slot));
+            }
+            if !state.walked && !state.shelf.is_full() {
+                return Stage::Walk;
+            }
+            return Stage::Rest(state.shelf.due().unwrap_or(now.mono));
+        }
+        match self.phase {
+            Phase::Resting { until } if now.mono < until => Stage::Rest(until),
+            Phase::Resting { .. } => {
+                if !self.others_idle(index) {
+                    return Stage::Rest(Mono::FAR);
+                }
+                self.phase = Phase::Beginning;
+                Stage::Duty
+            }
+            Phase::Beginning
+            | Phase::Listing
+            | Phase::Short(_)
+            | Phase::Ending
+            | Phase::Leaving => Stage::Rest(Mono::FAR),
+            Phase::Sweeping => self.next_device(index, now),
+            Phase::Over => Stage::Over,
+        }
+    }
+
+    /// Takes a device, or ends the pass if there is none left and nobody at work.
+    fn next_device(&mut self, index: usize, now: Now) -> Stage {
+        if let Some(device) = self.devices.take() {
+            if let Some(state) = self.lanes.get_mut(index) {
+                state.device = Some(device);
+                state.walked = false;
+            }
+            return Stage::Walk;
+        }
+        if !self.devices.all_done() || !self.others_idle(index) {
+            return Stage::Rest(Mono::FAR);
+        }
+        self.ended.took = now.mono.since(self.began);
+        self.ended.totals = self.totals;
+        self.ended.window = self.tally.so_far();
+        self.phase = Phase::Ending;
+        Stage::Duty
+    }
+
+    /// Leaves a lane that was told to stop; the last one says what was counted.
+    fn leave(&mut self, index: usize, now: Now) -> Stage {
+        if let Some(state) = self.lanes.get_mut(index) {
+            state.device = None;
+            state.shelf.clear();
+        }
+        match self.phase {
+            Phase::Over => Stage::Over,
+            Phase::Leaving | Phase::Ending => Stage::Rest(Mono::FAR),
+            Phase::Resting { .. }
+            | Phase::Beginning
+            | Phase::Listing
+            | Phase::Short(_)
+            | Phase::Sweeping => {
+                if !self.others_idle(index) {
+                    return Stage::Rest(Mono::FAR);
+                }
+                self.left = self.tally.close(now);
+                self.phase = Phase::Leaving;
+                Stage::Duty
+            }
+        }
+    }
+
+    /// The step of the stage a lane stands at; from here on its answer is awaited.
+    fn hand_out(&mut self, index: usize) -> Step<'_> {
+        let Some(state) = self.lanes.get_mut(index) else { return Step::Exit };
+        state.asked = !matches!(state.stage, Stage::Gate(_) | Stage::Rest(_) | Stage::Over);
+        let state = &*state;
+        match (state.stage, state.device) {
+            (Stage::Next | Stage::Over, _) | (Stage::Walk, None) => Step::Exit,
+            (Stage::Gate(until) | Stage::Rest(until), _) => Step::Wait(until),
+            (Stage::Duty, _) => match self.phase {
+                Phase::Beginning => Step::Report(Report::Began(self.conf.mode)),
+                Phase::Listing => Step::Devices,
+                Phase::Short(trouble) => Step::Report(Report::Hit(Floor::Devices, trouble)),
+                Phase::Ending => Step::Report(Report::Ended(self.ended)),
+                Phase::Leaving => Step::Report(Report::Leaving(self.left)),
+                Phase::Resting { .. } | Phase::Sweeping | Phase::Over => Step::Exit,
+            },
+            (Stage::Walk, Some(device)) => Step::Walk(device),
+            (Stage::Hit(floor, trouble), _) => Step::Report(Report::Hit(floor, trouble)),
+            (Stage::Check(source), _) => Step::Check(state.path_of(source)),
+            (Stage::Confirm(source), _) => Step::Confirm(state.path_of(source)),
+            (Stage::Move(source, what), _) => Step::Move(state.path_of(source), what),
+            (Stage::Audited(source), _) => Step::Report(Report::Audited(Audited {
+                path: state.path_of(source),
+                judged: &state.judged,
+                took: state.took,
+                fate: state.fate,
+            })),
+            (Stage::Window(_), _) => Step::Report(Report::Window(state.window)),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Being told: what an answer makes of the lane that awaited it.
+use super::lane::{Fate, Source, Stage};
+use super::step::{Event, Mode, Second};
+use super::{Auditor, Lane, PASS_MIN, Phase};
+use crate::check::Seen;
+use crate::path::DbPath;
+use crate::place::HashPath;
+use crate::quarantine;
+use crate::tally::Totals;
+use crate::time::Now;
+use crate::verdict::{Judged, Verdict, judge};
+use crate::walk::{Meaning, Trouble, Walked, meaning};
+
+impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+    /// Takes the answer to `lane`'s last step; one that answers nothing outstanding is ignored.
+    /// True: something has changed that other lanes may be waiting for.
+    #[must_use]
+    pub fn handle(&mut self, lane: Lane, now: Now, event: Event<'_>) -> bool {
+        let index = usize::from(lane.0);
+        let Some(state) = self.lanes.get(index) else { return false };
+        if !state.asked {
+            return false;
+        }
+        let stage = match (state.stage, event) {
+            (Stage::Duty, event) => {
+                let Some(stage) = self.on_duty(now, event) else { return false };
+                self.stand(index, stage);
+                return true;
+            }
+            (Stage::Walk, Event::Walked(walked)) => self.walked(index, now, walked),
+            (Stage::Hit(..), Event::Reported) => Stage::Next,
+            (Stage::Check(source), Event::Checked(seen)) => self.checked(index, now, source, &seen),
+            (Stage::Confirm(source), Event::Confirmed(second)) => {
+                self.confirmed(index, now, source, &second)
+            }
+            (Stage::Move(source, _), Event::Moved(result)) => {
+                self.moved(index, now, source, result)
+            }
+            (Stage::Audited(source), Event::Reported) => self.said(index, now, source),
+            (Stage::Window(source), Event::Reported) => self.behind(index, now, source),
+            _ => return false,
+        };
+        self.stand(index, stage);
+        self.release(index)
+    }
+
+    fn stand(&mut self, index: usize, stage: Stage) {
+        if let Some(state) = self.lanes.get_mut(index) {
+            state.stage = stage;
+            state.asked = false;
+        }
+    }
+
+    /// The answer to the phase's step; none if it was no answer, or not the whole of it.
+    fn on_duty(&mut self, now: Now, event: Event<'_>) -> Option<Stage> {
+        self.phase = match (&self.phase, event) {
+            (Phase::Beginning, Event::Reported) => {
+                self.began = now.mono;
+                self.totals = Totals::default();
+                self.devices.clear();
+                self.crowded = false;
+                Phase::Listing
+            }
+            (Phase::Listing, Event::Device { disk }) => {
+                if !self.devices.add(disk) {
+                    self.crowded = true;
+                }
+                return None;
+            }
+            (Phase::Listing, Event::DevicesEnd(result)) => {
+                self.devices.shuffle(&mut self.random);
+                match result {
+                    Err(errno) => self.short(Trouble::Errno(errno)),
+                    Ok(()) if self.crowded => self.short(Trouble::TooMany),
+                    Ok(()) => Phase::Sweeping,
+                }
+            }
+            (Phase::Short(_), Event::Reported) => Phase::Sweeping,
+            (Phase::Ending, Event::Reported) => match self.conf.mode {
+                Mode::Once => Phase::Over,
+                Mode::Forever => {
+                    let interval = self.conf.interval.max(PASS_MIN);
+                    Phase::Resting { until: self.began.after(interval) }
+                }
+            },
+            (Phase::Leaving, Event::Reported) => Phase::Over,
+            _ => return None,
+        };
+        let goes_on = matches!(self.phase, Phase::Listing | Phase::Short(_));
+        Some(if goes_on { Stage::Duty } else { Stage::Next })
+    }
+
+    fn short(&mut self, trouble: Trouble) -> Phase {
+        self.totals.skipped = self.totals.skipped.saturating_add(1);
+        Phase::Short(trouble)
+    }
+
+    fn walked(&mut self, index: usize, now: Now, walked: Walked<'_>) -> Stage {
+        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        match walked {
+            Walked::Found(path) => {
+                state.path = DbPath::new(path);
+                state.looked = now.mono;
+                Stage::Check(Source::Walk)
+            }
+            Walked::Hit(floor, trouble) => match meaning(floor, trouble) {
+                Meaning::Nothing => Stage::Next,
+                Meaning::Skipped => {
+                    self.totals.skipped = self.totals.skipped.saturating_add(1);
+                    Stage::Hit(floor, trouble)
+                }
+            },
+            Walked::End => {
+                state.walked = true;
+                Stage::Next
+            }
+        }
+    }
+
+    fn judge(&self, path: &DbPath, seen: &Seen<'_>) -> Judged {
+        let hash = self.conf.hash.as_ref();
+        let hash = hash.map(|hash| HashPath { prefix: &hash.prefix, suffix: &hash.suffix });
+        judge(path, seen, hash.as_ref())
+    }
+
+    fn checked(&mut self, index: usize, now: Now, source: Source, seen: &Seen<'_>) -> Stage {
+        if self.stopped && seen.is_interrupted() {
+            return Stage::Next; // its turn comes again; half a look says nothing
+        }
+        let Some(state) = self.lanes.get(index) else { return Stage::Over };
+        let judged = self.judge(state.path_of(source), seen);
+        if judged.verdict == Verdict::Busy && self.shelved(index, now, source) {
+            return match source {
+                Source::Walk => Stage::Gate(self.gate.take(now.mono)),
+                Source::Shelf(_) => Stage::Next,
+            };
+        }
+        let damaged = judged.findings.iter().any(|finding| finding.code.is_structure());
+        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        state.judged = judged;
+        state.fate = Fate::Left;
+        if damaged && self.conf.quarantine && !self.stopped {
+            return Stage::Confirm(source);
+        }
+        self.conclude(index, now, source)
+    }
+
+    /// Puts a locked database on the shelf, or back; false if its time is up.
+    fn shelved(&mut self, index: usize, now: Now, source: Source) -> bool {
+        let Some(state) = self.lanes.get_mut(index) else { return false };
+        match source {
+            Source::Walk => state.shelf.put(&state.path, state.looked, now.mono),
+            Source::Shelf(slot) => state.shelf.again(slot, now.mono),
+        }
+    }
+
+    fn confirmed(&mut self, index: usize, now: Now, source: Source, second: &Second<'_>) -> Stage {
+        let Some(state) = self.lanes.get(index) else { return Stage::Over };
+        if !second.seen.is_interrupted() {
+            let again = self.judge(state.path_of(source), &second.seen);
+            let what = quarantine::what(&again, second.around);
+            let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+            state.judged = again;
+            if let Some(what) = what.filter(|_| !self.stopped) {
+                return Stage::Move(source, what);
+            }
+        }
+        self.conclude(index, now, source)
+    }
+
+    fn moved(&mut self, index: usize, now: Now, source: Source, result: Result<(), i32>) -> Stage {
+        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        state.fate = match result {
+            Ok(()) => Fate::Moved,
+            Err(errno) => Fate::NotMoved(errno),
+        };
+        self.conclude(index, now, source)
+    }
+
+    /// The outcome stands; what is left is to say so.
+    pub(super) fn conclude(&mut self, index: usize, now: Now, source: Source) -> Stage {
+        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        state.took = now.mono.since(state.looked);
+        Stage::Audited(source)
+    }
+
+    /// Counts what was said, and closes the window if it is full.
+    fn said(&mut self, index: usize, now: Now, source: Source) -> Stage {
+        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        self.tally.count(state.judged.counts);
+        self.totals.count(state.judged.verdict);
+        if state.fate == Fate::Moved {
+            self.totals.moved = self.totals.moved.saturating_add(1);
+        }
+        if !self.tally.is_due(now.mono) {
+            return self.behind(index, now, source);
+        }
+        state.window = self.tally.close(now);
+        Stage::Window(source)
+    }
+
+    /// The audit is behind the lane: each listed path waits at the gate once.
+    fn behind(&mut self, index: usize, now: Now, source: Source) -> Stage {
+        match source {
+            Source::Walk => Stage::Gate(self.gate.take(now.mono)),
+            Source::Shelf(slot) => {
+                if let Some(state) = self.lanes.get_mut(index) {
+                    state.shelf.remove(slot);
+                }
+                Stage::Next
+            }
+        }
+    }
+
+    /// Lets go of a device that is done, so that another lane may take one of the same disk.
+    fn release(&mut self, index: usize) -> bool {
+        let Some(state) = self.lanes.get_mut(index) else { return false };
+        let between = matches!(state.stage, Stage::Next | Stage::Gate(_));
+        if !between || !state.walked || !state.shelf.is_empty() {
+            return false;
+        }
+        let Some(device) = state.device.take() else { return false };
+        self.devices.done(device);
+        true
+    }
+}

@@ -1,0 +1,185 @@
+//! What is said: Swift's log lines and the keys of its recon cache, word for word.
+//!
+//! A name in a line is any bytes; the platform's logger escapes what could forge a line.
+use core::fmt::{Display, Formatter, Result};
+use core::time::Duration;
+
+use crate::audit::Mode;
+use crate::tally::Window;
+use crate::time::Wall;
+use crate::verdict::{FindingCode, Judged, Verdict};
+
+/// `container_auditor_pass_completed`: seconds of the last pass, float.
+pub const PASS_COMPLETED: &str = "container_auditor_pass_completed";
+/// `container_audits_since`: when the window just closed began, float seconds since 1970.
+pub const AUDITS_SINCE: &str = "container_audits_since";
+/// `container_audits_passed`: passes of that window.
+pub const AUDITS_PASSED: &str = "container_audits_passed";
+/// `container_audits_failed`: failures of that window.
+pub const AUDITS_FAILED: &str = "container_audits_failed";
+
+/// `Begin container audit pass.`
+#[derive(Clone, Copy, Debug)]
+pub struct Began(pub Mode);
+
+impl Display for Began {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self.0 {
+            Mode::Once => "Begin container audit \"once\" mode",
+            Mode::Forever => "Begin container audit pass.",
+        })
+    }
+}
+
+/// `Container audit pass completed: 0.04s`
+#[derive(Clone, Copy, Debug)]
+pub struct Completed(pub Mode, pub Duration);
+
+impl Display for Completed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let what = match self.0 {
+            Mode::Once => "\"once\" mode",
+            Mode::Forever => "pass",
+        };
+        write!(f, "Container audit {what} completed: {:.2}s", self.1.as_secs_f64())
+    }
+}
+
+/// `Since Sun Nov 22 13:38:44 2026: container audits: 10 passed audit, 0 failed audit`
+#[derive(Clone, Copy, Debug)]
+pub struct Since(pub Window);
+
+impl Display for Since {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Window { since, passed, failed } = self.0;
+        let since = Ctime(since);
+        write!(f, "Since {since}: container audits: {passed} passed audit, {failed} failed audit")
+    }
+}
+
+/// A moment as C's `ctime` prints it, in UTC: `Sun Nov  1 13:38:44 2026`.
+#[derive(Clone, Copy, Debug)]
+pub struct Ctime(pub Wall);
+
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const SECONDS_A_DAY: i64 = 86_400;
+
+impl Display for Ctime {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let seconds = self.0.as_secs();
+        let day = seconds.div_euclid(SECONDS_A_DAY);
+        let second = seconds.rem_euclid(SECONDS_A_DAY);
+        let name = pick(&DAYS, day.rem_euclid(7));
+        let (year, month, date) = civil(day);
+        let month = pick(&MONTHS, month.saturating_sub(1));
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{name} {month} {date:2} {hour:02}:{minute:02}:{second:02} {year}")
+    }
+}
+
+fn pick(names: &[&'static str], place: i64) -> &'static str {
+    usize::try_from(place).ok().and_then(|place| names.get(place)).copied().unwrap_or("???")
+}
+
+/// Year, month and day of the Gregorian calendar, of a day counted from 1970-01-01.
+///
+/// Counted in years that begin in March, so that the leap day is a year's last.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a day is a Wall's microseconds over a day's, so no sum here comes near i64's end"
+)]
+fn civil(day: i64) -> (i64, i64, i64) {
+    let day = day + 719_468; // since 0000-03-01
+    let era = day.div_euclid(146_097); // of 400 years
+    let of_era = day.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let date = of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, date)
+}
+
+/// Why Swift would say that a database was moved: `malformed database`, `corrupted database`.
+#[must_use]
+pub fn quarantine_reason(judged: &Judged) -> &'static str {
+    match judged.findings.first().map(|finding| finding.code) {
+        Some(FindingCode::StructureNotADatabase) => "corrupted database",
+        Some(_) | None => "malformed database",
+    }
+}
+
+/// What follows `ERROR Could not get container info PATH: ` in Swift's line of a failed audit.
+///
+/// Swift prints a traceback there; this is one line, kept behind the line break that Swift has.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause<'a> {
+    /// The path, once more: Swift's lock timeout names it.
+    pub path: &'a str,
+    /// The outcome.
+    pub judged: &'a Judged,
+    /// What the platform can add: SQLite's words, the kernel's.
+    pub detail: &'a str,
+}
+
+impl Display for Cause<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        if self.judged.verdict == Verdict::Busy {
+            return write!(f, "LockTimeout (25s) {}", self.path);
+        }
+        write!(f, "\n{}", self.judged.verdict.word())?;
+        for finding in &self.judged.findings {
+            write!(f, " {}", finding.code.word())?;
+        }
+        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    fn ctime(seconds: i64) -> std::string::String {
+        Ctime(Wall::from_micros(seconds * 1_000_000)).to_string()
+    }
+
+    #[test]
+    fn calendar_time_is_printed_as_c_does() {
+        // Each is what Python's time.asctime(time.gmtime(SECONDS)) prints.
+        assert_eq!(ctime(0), "Thu Jan  1 00:00:00 1970");
+        assert_eq!(ctime(-1), "Wed Dec 31 23:59:59 1969");
+        assert_eq!(ctime(951_782_400), "Tue Feb 29 00:00:00 2000");
+        assert_eq!(ctime(1_795_354_724), "Sun Nov 22 13:38:44 2026");
+        assert_eq!(ctime(4_107_542_399), "Sun Feb 28 23:59:59 2100");
+        assert_eq!(ctime(4_107_542_400), "Mon Mar  1 00:00:00 2100");
+        assert_eq!(ctime(253_402_300_799), "Fri Dec 31 23:59:59 9999");
+    }
+
+    #[test]
+    fn passes_are_announced_in_swifts_words() {
+        let took = Duration::from_millis(39);
+        assert_eq!(Began(Mode::Forever).to_string(), "Begin container audit pass.");
+        assert_eq!(Began(Mode::Once).to_string(), "Begin container audit \"once\" mode");
+        assert_eq!(
+            Completed(Mode::Forever, took).to_string(),
+            "Container audit pass completed: 0.04s"
+        );
+        assert_eq!(
+            Completed(Mode::Once, Duration::from_secs(61)).to_string(),
+            "Container audit \"once\" mode completed: 61.00s"
+        );
+    }
+
+    #[test]
+    fn the_window_is_one_line() {
+        let since = Wall::from_micros(1_795_354_724_000_000);
+        assert_eq!(
+            Since(Window { since, passed: 10, failed: 0 }).to_string(),
+            "Since Sun Nov 22 13:38:44 2026: container audits: 10 passed audit, 0 failed audit"
+        );
+    }
+}

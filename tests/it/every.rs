@@ -1,0 +1,148 @@
+//! Every event and order, in every state that can be reached in eight steps.
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use martlet_core::audit::{Conf, Lane, Mode, Order};
+use martlet_tests::model::{Model, conf};
+
+const DEPTH: usize = 8;
+
+/// One thing that can happen.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// This lane is asked, and answered with this event.
+    Turn(u8, u8),
+    /// This lane is asked, and has not answered yet.
+    Ask(u8),
+    /// Time passes.
+    Tick(Duration),
+    Stop,
+    /// Another configuration: without quarantine, without a rate, a longer interval.
+    Reload,
+}
+
+const TICKS: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(3600)];
+
+fn other_conf() -> Conf {
+    let interval = Duration::from_secs(3000);
+    Conf { interval, ..conf(Mode::Once, false) }
+}
+
+fn act(model: &mut Model, act: Act) {
+    match act {
+        Act::Turn(lane, event) => {
+            let _ = model.turn(Lane(lane), &[usize::from(event)]);
+        }
+        Act::Ask(lane) => model.ask(Lane(lane)),
+        Act::Tick(span) => model.tick(span),
+        Act::Stop => model.order(Order::Stop),
+        Act::Reload => model.order(Order::Reload(&other_conf())),
+    }
+}
+
+fn possible(model: &mut Model) -> Vec<Act> {
+    let mut acts = vec![Act::Stop, Act::Reload];
+    acts.extend(TICKS.map(Act::Tick));
+    for lane in 0..2 {
+        let fitting = model.fitting(Lane(lane));
+        acts.push(Act::Ask(lane));
+        acts.extend(
+            fitting
+                .into_iter()
+                .filter_map(|event| u8::try_from(event).ok())
+                .map(|event| Act::Turn(lane, event)),
+        );
+    }
+    acts
+}
+
+fn fingerprint(model: &Model) -> u128 {
+    let half = |salt: u64| {
+        let mut hasher = DefaultHasher::new();
+        salt.hash(&mut hasher);
+        model.hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(1) << 64 | half(2)
+}
+
+/// Explores from `start`, breadth first, equal states merged. Returns how many states there are.
+///
+/// A state is kept as the acts that lead to it: an auditor is large, eight acts are not.
+fn explore(start: &Model, depth: usize) -> usize {
+    let mut seen = HashSet::from([fingerprint(start)]);
+    let mut level: Vec<Vec<Act>> = vec![Vec::new()];
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for path in level {
+            let mut here = start.clone();
+            for step in &path {
+                act(&mut here, *step);
+            }
+            for step in possible(&mut here.clone()) {
+                let mut there = here.clone();
+                act(&mut there, step);
+                if seen.insert(fingerprint(&there)) {
+                    there.assert_strays_are_ignored();
+                    there.assert_it_can_be_stopped();
+                    there.assert_it_goes_on();
+                    next.push([&path[..], &[step]].concat());
+                }
+            }
+        }
+        level = next;
+    }
+    seen.len()
+}
+
+/// A model that has taken these turns: lane and event.
+fn after(conf: &Conf, turns: &[(u8, usize)]) -> Model {
+    let mut model = Model::new(conf);
+    for (lane, event) in turns {
+        let _ = model.turn(Lane(*lane), &[*event]);
+    }
+    model
+}
+
+/// Both lanes begin a sweep of two devices, on these disks.
+fn sweeping(mode: Mode, disks: [usize; 2], then: &[(u8, usize)]) -> Model {
+    let start = [(0, 22), (0, disks[0]), (0, disks[1]), (0, 2)];
+    after(&conf(mode, true), &[&start, then].concat())
+}
+
+#[test]
+fn from_the_start_of_a_single_pass() {
+    let states = explore(&Model::new(&conf(Mode::Once, true)), DEPTH);
+    assert!(80_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn from_the_start_of_a_daemon() {
+    let states = explore(&Model::new(&conf(Mode::Forever, true)), DEPTH);
+    assert!(10_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_two_disks_at_work() {
+    let states = explore(&sweeping(Mode::Once, [0, 1], &[(0, 4), (1, 4)]), 5);
+    assert!(10_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_two_devices_of_one_disk() {
+    let states = explore(&sweeping(Mode::Once, [0, 0], &[(0, 4)]), 5);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_a_database_on_the_shelf() {
+    let states = explore(&sweeping(Mode::Once, [0, 1], &[(0, 4), (0, 11), (1, 7)]), 6);
+    assert!(10_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_a_damaged_database_under_its_second_look() {
+    let states = explore(&sweeping(Mode::Once, [0, 0], &[(0, 4), (0, 12)]), 6);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}

@@ -1,0 +1,457 @@
+//! [`Model`]: an auditor beside a plain account of what it was told, and what must hold of both.
+//!
+//! Each turn asks one lane and answers it with one of all possible answers. What must hold is
+//! asserted at each turn; its words are the assertion's message.
+use core::time::Duration;
+
+use martlet_core::audit::{
+    Auditor, BUSY_AFTER, Conf, Device, Event, Fate, Lane, Mode, Order, Report, Second, Step,
+};
+use martlet_core::check::{Cell, Code, Fault, Seen, Stat};
+use martlet_core::gate::BUFFER;
+use martlet_core::quarantine::Around;
+use martlet_core::tally::WINDOW;
+use martlet_core::time::{Mono, Now, Wall};
+use martlet_core::verdict::{Counts, Verdict};
+use martlet_core::walk::{ENOENT, Floor, Trouble, Walked};
+
+/// Lanes of the model.
+pub const LANES: usize = 2;
+/// Devices at most: one less than are offered, so that the table overflows too.
+pub const DEVICES: usize = 2;
+
+const PATH: &[u8] = b"/srv/node/sda/containers/7/abc/0000000000000000000000000000dabc/\
+0000000000000000000000000000dabc.db";
+const CORRUPT: i32 = 11;
+const INTERRUPT: i32 = 9;
+const BUSY: i32 = 5;
+const EIO: i32 = 5;
+
+/// A row of an ordinary container.
+const LIVE: Stat<'static> = Stat {
+    account: Cell::Text(b"a"),
+    container: Cell::Text(b"c"),
+    put: Cell::Text(b"1700000000.00000"),
+    delete: Cell::Text(b"0"),
+    count: Cell::Int(1),
+    revived: false,
+};
+const WELL: Around = Around { device_well: true, same: true, others: 0, epochs: false };
+
+const fn error(sqlite: i32, errno: i32) -> Seen<'static> {
+    Seen::Error(Code { sqlite, errno })
+}
+
+/// What a look may bring back, a kind each.
+const LOOKS: [Seen<'static>; 6] = [
+    Seen::Row(LIVE),
+    Seen::Gone,
+    Seen::Fault(Fault::NoRow),
+    error(BUSY, 0),
+    error(CORRUPT, 0),
+    error(INTERRUPT, 0),
+];
+
+/// Every event there is, in each of its kinds.
+pub const EVENTS: [Event<'static>; 25] = [
+    Event::Device { disk: 1 },
+    Event::Device { disk: 2 },
+    Event::DevicesEnd(Ok(())),
+    Event::DevicesEnd(Err(EIO)),
+    Event::Walked(Walked::Found(PATH)),
+    Event::Walked(Walked::Hit(Floor::Hash, Trouble::Errno(EIO))),
+    Event::Walked(Walked::Hit(Floor::Hash, Trouble::Errno(ENOENT))),
+    Event::Walked(Walked::End),
+    Event::Checked(LOOKS[0]),
+    Event::Checked(LOOKS[1]),
+    Event::Checked(LOOKS[2]),
+    Event::Checked(LOOKS[3]),
+    Event::Checked(LOOKS[4]),
+    Event::Checked(LOOKS[5]),
+    Event::Confirmed(Second { seen: LOOKS[0], around: WELL }),
+    Event::Confirmed(Second { seen: LOOKS[3], around: WELL }),
+    Event::Confirmed(Second { seen: LOOKS[4], around: WELL }),
+    Event::Confirmed(Second { seen: LOOKS[4], around: Around { device_well: false, ..WELL } }),
+    Event::Confirmed(Second { seen: LOOKS[4], around: Around { others: 1, ..WELL } }),
+    Event::Confirmed(Second { seen: LOOKS[5], around: WELL }),
+    Event::Moved(Ok(())),
+    Event::Moved(Err(EIO)),
+    Event::Reported,
+    Event::Walked(Walked::Hit(Floor::Device, Trouble::NotMounted)),
+    Event::Checked(error(10, EIO)),
+];
+
+/// Whether `event` is an answer to `step`.
+#[must_use]
+pub fn answers(step: &Step<'_>, event: &Event<'_>) -> bool {
+    matches!(
+        (step, event),
+        (Step::Devices, Event::Device { .. } | Event::DevicesEnd(_))
+            | (Step::Walk(_), Event::Walked(_))
+            | (Step::Check(_), Event::Checked(_))
+            | (Step::Confirm(_), Event::Confirmed(_))
+            | (Step::Move(..), Event::Moved(_))
+            | (Step::Report(_), Event::Reported)
+    )
+}
+
+/// What the account keeps of a lane.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of what was told")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Account {
+    device: Option<Device>,
+    /// When each database that was found and not yet reported was first looked at.
+    open: Vec<Mono>,
+    /// The last look said damage.
+    damaged: bool,
+    /// The second look said so too, on a device that is well.
+    confirmed: bool,
+    /// The move was asked for while the configuration allowed it.
+    allowed: bool,
+    /// The step handed out was answered by a move.
+    moved: bool,
+    walked: bool,
+    /// The window that is to be reported next.
+    closed: Option<(u64, u64)>,
+}
+
+/// What was told and what must hold of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Ledger {
+    now: Now,
+    conf: Conf,
+    started: Mono,
+    accounts: [Account; LANES],
+    disks: Vec<u64>,
+    ended: Vec<Device>,
+    stopped: bool,
+    /// Passed and failed since the window began.
+    window: (u64, u64),
+    window_began: Mono,
+    listed: u64,
+    sweeping: bool,
+    /// Passes that ended.
+    passes: u8,
+}
+
+/// The auditor, and the account beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Model {
+    auditor: Auditor<LANES, DEVICES>,
+    ledger: Ledger,
+}
+
+/// A configuration for the model: four audits a second.
+#[must_use]
+pub fn conf(mode: Mode, quarantine: bool) -> Conf {
+    let spacing = Duration::from_millis(250);
+    Conf { mode, interval: Duration::from_secs(60), spacing, quarantine, hash: None }
+}
+
+/// The moment so many seconds after the model's start.
+#[must_use]
+pub fn at(seconds: u64) -> Now {
+    Now {
+        mono: Mono::from_nanos(1 << 50).after(Duration::from_secs(seconds)),
+        wall: Wall::from_micros(1_795_354_724_000_000),
+    }
+}
+
+impl Model {
+    /// A new auditor and an empty account.
+    #[must_use]
+    pub fn new(conf: &Conf) -> Self {
+        let now = at(0);
+        let ledger = Ledger {
+            now,
+            started: now.mono,
+            accounts: Default::default(),
+            disks: Vec::new(),
+            ended: Vec::new(),
+            stopped: false,
+            window: (0, 0),
+            window_began: now.mono,
+            listed: 0,
+            sweeping: false,
+            passes: 0,
+            conf: conf.clone(),
+        };
+        Self { auditor: Auditor::new(conf, now, 42), ledger }
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, span: Duration) {
+        self.ledger.now.mono = self.ledger.now.mono.after(span);
+    }
+
+    /// Gives an order; afterwards it counts for the account too.
+    pub fn order(&mut self, order: Order<'_>) {
+        let woken = self.auditor.order(self.ledger.now, order);
+        assert!(woken, "an order wakes every lane");
+        match order {
+            Order::Stop => self.ledger.stopped = true,
+            Order::Reload(conf) => {
+                self.ledger.conf = Conf { mode: self.ledger.conf.mode, ..conf.clone() };
+            }
+        }
+    }
+
+    /// The events that are answers to what `lane` is asked to do now.
+    #[must_use]
+    pub fn fitting(&mut self, lane: Lane) -> Vec<usize> {
+        let step = self.auditor.poll(lane, self.ledger.now);
+        (0..EVENTS.len()).filter(|event| answers(&step, &EVENTS[*event])).collect()
+    }
+
+    /// Every event that answers nothing outstanding must change nothing, and asking twice neither.
+    pub fn assert_strays_are_ignored(&self) {
+        let now = self.ledger.now;
+        let mut asked = self.auditor.clone();
+        for lane in [Lane(0), Lane(1), Lane(200)] {
+            let step = asked.poll(lane, now);
+            let fitting: Vec<_> = EVENTS.iter().map(|event| answers(&step, event)).collect();
+            let step = format!("{step:?}");
+            let before = asked.clone();
+            for (event, fits) in EVENTS.iter().zip(fitting) {
+                assert!(fits || !asked.handle(lane, now, *event), "a stray {event:?} wakes nobody");
+            }
+            assert_eq!(asked, before, "an event that answers nothing changes nothing");
+            assert_eq!(
+                step,
+                format!("{:?}", asked.poll(lane, now)),
+                "asked twice, it says the same"
+            );
+            assert_eq!(asked, before, "asking twice changes nothing");
+        }
+    }
+
+    /// Asks `lane` and leaves it at that for now.
+    pub fn ask(&mut self, lane: Lane) {
+        let step = self.auditor.poll(lane, self.ledger.now);
+        let _ = self.ledger.check_step(lane, &step, false);
+    }
+
+    /// Asks `lane`, checks the step against the account, and answers it with the first of `events`
+    /// that fits. Returns until when the lane waits, if it does.
+    pub fn turn(&mut self, lane: Lane, events: &[usize]) -> Option<Mono> {
+        let step = self.auditor.poll(lane, self.ledger.now);
+        let event = events.iter().map(|event| EVENTS[*event]).find(|event| answers(&step, event));
+        let wait = self.ledger.check_step(lane, &step, event.is_some());
+        if let Some(event) = event {
+            self.ledger.check_answer(lane, &step, &event);
+            let _ = self.auditor.handle(lane, self.ledger.now, event);
+        }
+        wait
+    }
+
+    /// Told to stop, every lane leaves within a few turns, whatever it is at.
+    pub fn assert_it_can_be_stopped(&self) {
+        const ENDINGS: [usize; 7] = [22, 20, 19, 13, 7, 2, 0];
+        let mut model = self.clone();
+        let now = model.ledger.now;
+        let begun = |step: &Step<'_>| {
+            matches!(step, Step::Walk(_) | Step::Check(_) | Step::Confirm(_) | Step::Move(..))
+        };
+        let before = [Lane(0), Lane(1)].map(|lane| begun(&self.auditor.clone().poll(lane, now)));
+        model.order(Order::Stop);
+        let mut left = 0;
+        for round in 0..12 {
+            left = 0;
+            for (lane, before) in [Lane(0), Lane(1)].into_iter().zip(before) {
+                let step = model.auditor.poll(lane, now);
+                left += usize::from(step == Step::Exit);
+                let new = begun(&step) && !(before && round == 0);
+                assert!(!new, "told to stop, it begins nothing new: {step:?}");
+                let _ = model.turn(lane, &ENDINGS);
+            }
+        }
+        assert_eq!(left, LANES, "told to stop, every lane leaves");
+    }
+
+    /// Left alone with sound databases, the pass ends: nothing waits for nothing.
+    pub fn assert_it_goes_on(&self) {
+        const SOUND: [usize; 6] = [2, 7, 8, 14, 20, 22];
+        let mut model = self.clone();
+        let passes = model.ledger.passes;
+        for _ in 0..200 {
+            let mut next = Mono::FAR;
+            let mut waiting = 0;
+            for lane in [Lane(0), Lane(1)] {
+                if let Some(until) = model.turn(lane, &SOUND) {
+                    next = next.min(until);
+                    waiting += 1;
+                }
+            }
+            let left = [Lane(0), Lane(1)]
+                .into_iter()
+                .all(|lane| model.auditor.poll(lane, model.ledger.now) == Step::Exit);
+            if passes < model.ledger.passes || left {
+                return;
+            }
+            if waiting == LANES {
+                assert!(next < Mono::FAR, "every lane waits for another: {:?}", model.auditor);
+                model.ledger.now.mono = next;
+            }
+        }
+        panic!("a pass of sound databases never ends");
+    }
+}
+
+impl Ledger {
+    fn check_step(&mut self, lane: Lane, step: &Step<'_>, taken: bool) -> Option<Mono> {
+        let place = usize::from(lane.0);
+        match step {
+            Step::Wait(until) => {
+                assert!(self.now.mono < *until, "a wait lies in the future");
+                return Some(*until);
+            }
+            Step::Exit => {
+                assert!(self.stopped || self.conf.mode == Mode::Once, "nobody told it to leave");
+                assert!(self.stopped || self.passes == 1, "it left before the pass had ended");
+                return Some(Mono::FAR);
+            }
+            Step::Walk(device) => {
+                let disk = self.disks.get(usize::from(device.0));
+                for (other, account) in self.accounts.iter().enumerate() {
+                    let theirs =
+                        account.device.and_then(|held| self.disks.get(usize::from(held.0)));
+                    assert!(
+                        other == place || theirs.is_none() || theirs != disk,
+                        "two lanes never work on one physical disk"
+                    );
+                }
+                assert!(!self.ended.contains(device), "a device is walked once in a pass");
+            }
+            Step::Check(path) | Step::Confirm(path) => {
+                assert_eq!(path.as_bytes(), PATH, "the path is the one that was found");
+                let open = !self.accounts[place].open.is_empty();
+                assert!(open, "a database is looked at only until it is reported");
+            }
+            Step::Move(..) => {
+                let account = &mut self.accounts[place];
+                assert!(account.damaged && account.confirmed, "moved without two looks");
+                account.allowed |= self.conf.quarantine;
+                assert!(account.allowed, "moved against the configuration");
+            }
+            Step::Report(report) => self.check_report(place, report, taken),
+            Step::Devices => {}
+        }
+        None
+    }
+
+    fn check_report(&mut self, place: usize, report: &Report<'_>, taken: bool) {
+        match report {
+            Report::Audited(audited) => {
+                let account = &mut self.accounts[place];
+                assert!(!account.open.is_empty(), "reported what nobody found");
+                let verdict = audited.judged.verdict;
+                let first = account.open.iter().min().copied().unwrap_or(self.now.mono);
+                if verdict == Verdict::Busy && !account.damaged {
+                    let waited = self.now.mono.since(first);
+                    assert!(BUSY_AFTER <= waited, "called busy after {waited:?}");
+                }
+                assert_eq!(audited.fate == Fate::Moved, account.moved, "a move is told as it was");
+                if taken {
+                    let looked = self.now.mono; // one of the open ones; which one is its affair
+                    let done = account
+                        .open
+                        .iter()
+                        .position(|at| *at == looked || looked.since(*at) == audited.took);
+                    account.open.remove(done.unwrap_or(0));
+                    match audited.judged.counts {
+                        Counts::Passed => self.window.0 += 1,
+                        Counts::Failed => self.window.1 += 1,
+                        Counts::Neither => {}
+                    }
+                    if WINDOW <= self.now.mono.since(self.window_began) {
+                        account.closed = Some(std::mem::take(&mut self.window));
+                        self.window_began = self.now.mono;
+                    }
+                    account.damaged = false;
+                    account.confirmed = false;
+                    account.allowed = false;
+                    account.moved = false;
+                }
+            }
+            Report::Window(window) => {
+                let said = Some((window.passed, window.failed));
+                let account = &mut self.accounts[place];
+                assert_eq!(said, account.closed, "a full window says what was counted in it");
+                if taken {
+                    account.closed = None;
+                }
+            }
+            Report::Leaving(window) => {
+                assert!(self.stopped, "nobody told it to leave");
+                let said = (window.passed, window.failed);
+                assert_eq!(said, self.window, "the last window says what was counted in it");
+            }
+            Report::Ended(ended) => {
+                assert!(self.accounts.iter().all(|it| it.open.is_empty()), "ended too early");
+                let all = self.disks.len();
+                assert!(self.ended.len() == all || self.stopped, "a device was not walked");
+                assert_eq!(
+                    (ended.window.passed, ended.window.failed),
+                    self.window,
+                    "the window so far"
+                );
+                if taken {
+                    self.passes = self.passes.saturating_add(1);
+                    self.sweeping = false;
+                }
+            }
+            Report::Began(_) => {
+                assert!(!self.sweeping, "a pass begins after the last one ended");
+                if taken {
+                    self.sweeping = true;
+                    self.disks.clear();
+                    self.ended.clear();
+                }
+            }
+            Report::Hit(..) => {}
+        }
+    }
+
+    fn check_answer(&mut self, lane: Lane, step: &Step<'_>, event: &Event<'_>) {
+        let account = &mut self.accounts[usize::from(lane.0)];
+        match (step, event) {
+            (Step::Devices, Event::Device { disk }) if self.disks.len() < DEVICES => {
+                self.disks.push(*disk);
+            }
+            (Step::Walk(device), Event::Walked(walked)) => {
+                account.device = Some(*device);
+                match walked {
+                    Walked::Found(_) => {
+                        account.open.push(self.now.mono);
+                        self.listed += 1;
+                        // The gate holds 4 a second, and forgives what was lost of 5 seconds.
+                        let span = self.now.mono.since(self.started) + BUFFER;
+                        let budget = u64::try_from(span.as_millis() / 250).unwrap_or(u64::MAX);
+                        let budget = budget + 1 + u64::try_from(LANES).unwrap_or(0);
+                        assert!(self.listed <= budget, "the gate holds: {}", self.listed);
+                    }
+                    Walked::End => {
+                        self.ended.push(*device);
+                        account.walked = true;
+                    }
+                    Walked::Hit(..) => {}
+                }
+            }
+            (Step::Check(_), Event::Checked(seen)) => {
+                account.damaged = *seen == LOOKS[4];
+                if *seen == LOOKS[5] && self.stopped {
+                    account.open.pop();
+                }
+            }
+            (Step::Confirm(_), Event::Confirmed(second)) => {
+                account.confirmed = second.seen == LOOKS[4] && second.around.device_well;
+            }
+            (Step::Move(..), Event::Moved(result)) => account.moved = result.is_ok(),
+            _ => {}
+        }
+        if account.walked && account.open.is_empty() {
+            account.device = None;
+            account.walked = false;
+        }
+    }
+}
