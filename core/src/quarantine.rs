@@ -14,6 +14,16 @@ pub enum What {
     FileAndSides,
 }
 
+/// What else a hash directory holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Siblings {
+    /// Other names that end with `.db`.
+    pub others: u32,
+    /// Whether two of all those names, the database's own included, are epochs of one container:
+    /// the same up to the first `_`.
+    pub epochs: bool,
+}
+
 /// What the second look found around the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Around {
@@ -21,20 +31,18 @@ pub struct Around {
     pub device_well: bool,
     /// Whether file and directory are the ones of the first look.
     pub same: bool,
-    /// Other `*.db` names in the hash directory.
-    pub others: u16,
-    /// Whether one of them is another epoch of the same container.
-    pub epochs: bool,
+    /// What else lies in the hash directory.
+    pub siblings: Siblings,
 }
 
 /// What to move after a second look judged as `judged`; nothing if there is any doubt.
 #[must_use]
 pub fn what(judged: &Judged, around: Around) -> Option<What> {
     let damaged = judged.findings.iter().any(|finding| finding.code.is_structure());
-    if !damaged || !around.device_well || !around.same || around.epochs {
+    if !damaged || !around.device_well || !around.same || around.siblings.epochs {
         return None;
     }
-    Some(if around.others == 0 { What::HashDir } else { What::FileAndSides })
+    Some(if around.siblings.others == 0 { What::HashDir } else { What::FileAndSides })
 }
 
 #[cfg(test)]
@@ -42,7 +50,8 @@ mod tests {
     use super::*;
     use crate::verdict::{Counts, Finding, FindingCode, Findings, Value, Verdict};
 
-    const WELL: Around = Around { device_well: true, same: true, others: 0, epochs: false };
+    const ALONE: Siblings = Siblings { others: 0, epochs: false };
+    const WELL: Around = Around { device_well: true, same: true, siblings: ALONE };
 
     fn damaged(code: FindingCode) -> Judged {
         let mut findings = Findings::new();
@@ -60,7 +69,8 @@ mod tests {
     #[test]
     fn a_neighbour_stays() {
         let judged = damaged(FindingCode::StructureNotADatabase);
-        assert_eq!(what(&judged, Around { others: 1, ..WELL }), Some(What::FileAndSides));
+        let siblings = Siblings { others: 1, epochs: false };
+        assert_eq!(what(&judged, Around { siblings, ..WELL }), Some(What::FileAndSides));
     }
 
     #[test]
@@ -68,7 +78,8 @@ mod tests {
         let judged = damaged(FindingCode::StructureCorrupt);
         assert_eq!(what(&judged, Around { device_well: false, ..WELL }), None);
         assert_eq!(what(&judged, Around { same: false, ..WELL }), None);
-        assert_eq!(what(&judged, Around { others: 1, epochs: true, ..WELL }), None);
+        let siblings = Siblings { others: 1, epochs: true };
+        assert_eq!(what(&judged, Around { siblings, ..WELL }), None);
         for code in FindingCode::ALL.iter().filter(|code| !code.is_structure()) {
             assert_eq!(what(&damaged(*code), WELL), None, "{}", code.word());
         }

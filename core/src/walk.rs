@@ -39,6 +39,8 @@ pub enum Walked<'a> {
     Found(&'a [u8]),
     /// A directory that could not be listed. The walk goes on beside it.
     Hit(Floor, Trouble),
+    /// Nothing so far: many directories without a database. Ask again; it is where orders are heard.
+    Going,
     /// There is nothing more on this device.
     End,
 }

@@ -1,1 +1,14 @@
 //! Does what the core decides; decides nothing itself. Modules stand in the order of the core's.
+
+pub mod error;
+
+pub mod devices;
+pub mod listing;
+pub mod mount;
+pub mod numbers;
+pub mod roots;
+pub mod walk;
+pub mod window;
+
+pub mod probe;
+pub mod quarantine;

@@ -9,7 +9,7 @@ use martlet_core::audit::{
 };
 use martlet_core::check::{Cell, Code, Fault, Seen, Stat};
 use martlet_core::gate::BUFFER;
-use martlet_core::quarantine::Around;
+use martlet_core::quarantine::{Around, Siblings};
 use martlet_core::tally::WINDOW;
 use martlet_core::time::{Mono, Now, Wall};
 use martlet_core::verdict::{Counts, Verdict};
@@ -36,7 +36,10 @@ const LIVE: Stat<'static> = Stat {
     count: Cell::Int(1),
     revived: false,
 };
-const WELL: Around = Around { device_well: true, same: true, others: 0, epochs: false };
+const ALONE: Siblings = Siblings { others: 0, epochs: false };
+const WELL: Around = Around { device_well: true, same: true, siblings: ALONE };
+
+const CROWDED: Around = Around { siblings: Siblings { others: 1, epochs: false }, ..WELL };
 
 const fn error(sqlite: i32, errno: i32) -> Seen<'static> {
     Seen::Error(Code { sqlite, errno })
@@ -53,7 +56,7 @@ const LOOKS: [Seen<'static>; 6] = [
 ];
 
 /// Every event there is, in each of its kinds.
-pub const EVENTS: [Event<'static>; 25] = [
+pub const EVENTS: [Event<'static>; 26] = [
     Event::Device { disk: 1 },
     Event::Device { disk: 2 },
     Event::DevicesEnd(Ok(())),
@@ -72,13 +75,14 @@ pub const EVENTS: [Event<'static>; 25] = [
     Event::Confirmed(Second { seen: LOOKS[3], around: WELL }),
     Event::Confirmed(Second { seen: LOOKS[4], around: WELL }),
     Event::Confirmed(Second { seen: LOOKS[4], around: Around { device_well: false, ..WELL } }),
-    Event::Confirmed(Second { seen: LOOKS[4], around: Around { others: 1, ..WELL } }),
+    Event::Confirmed(Second { seen: LOOKS[4], around: CROWDED }),
     Event::Confirmed(Second { seen: LOOKS[5], around: WELL }),
     Event::Moved(Ok(())),
     Event::Moved(Err(EIO)),
     Event::Reported,
     Event::Walked(Walked::Hit(Floor::Device, Trouble::NotMounted)),
     Event::Checked(error(10, EIO)),
+    Event::Walked(Walked::Going),
 ];
 
 /// Whether `event` is an answer to `step`.
@@ -434,7 +438,7 @@ impl Ledger {
                         self.ended.push(*device);
                         account.walked = true;
                     }
-                    Walked::Hit(..) => {}
+                    Walked::Hit(..) | Walked::Going => {}
                 }
             }
             (Step::Check(_), Event::Checked(seen)) => {

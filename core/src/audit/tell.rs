@@ -110,6 +110,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                     Stage::Hit(floor, trouble)
                 }
             },
+            Walked::Going => Stage::Next,
             Walked::End => {
                 state.walked = true;
                 Stage::Next
