@@ -22,6 +22,8 @@
 pub mod python;
 pub mod time;
 
+pub mod conf;
+
 pub mod walk;
 
 pub mod path;
