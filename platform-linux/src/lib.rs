@@ -12,3 +12,5 @@ pub mod window;
 
 pub mod probe;
 pub mod quarantine;
+pub mod conf;
+pub mod ini;

@@ -1,3 +1,4 @@
 //! Tests that take more than one crate, in the order of the data flow.
 
 mod every;
+mod conf;
