@@ -14,3 +14,6 @@ pub mod probe;
 pub mod quarantine;
 pub mod conf;
 pub mod ini;
+mod members;
+pub mod number;
+pub mod recon;
