@@ -15,5 +15,7 @@ pub mod quarantine;
 pub mod conf;
 pub mod ini;
 mod members;
-pub mod number;
+pub mod python;
 pub mod recon;
+mod resolve;
+pub mod statsd;

@@ -11,10 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{error, fmt};
 
-use nix::errno::Errno;
-
 use crate::members::{self, Content, Members};
-use crate::number::Number;
+use crate::python::{self, Number};
 
 /// Between two tries for the lock; Swift's.
 const TRY_EVERY: Duration = Duration::from_millis(10);
@@ -53,11 +51,7 @@ impl fmt::Display for ReconError {
             }
             Self::Stopped(file) => write!(out, "{}: locked by others at the stop", file.display()),
             Self::System(file, error) => {
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-                if errno as i32 == 0 {
-                    return write!(out, "{error}: '{}'", file.display());
-                }
-                write!(out, "[Errno {}] {}: '{}'", errno as i32, errno.desc(), file.display())
+                write!(out, "{}: '{}'", python::os_error(error), file.display())
             }
             Self::NotAnObject(file, kind) => {
                 write!(out, "'{}' holds {kind} and no JSON object; left alone", file.display())

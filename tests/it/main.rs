@@ -3,3 +3,4 @@
 mod every;
 mod conf;
 mod recon;
+mod statsd;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use martlet_platform_linux::number::Number;
+use martlet_platform_linux::python::Number;
 use martlet_platform_linux::recon::{ReconError, dump};
 use tempfile::TempDir;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use martlet_platform_linux::number::Number;
+use martlet_platform_linux::python::Number;
 use martlet_platform_linux::recon;
 
 fn main() -> ExitCode {

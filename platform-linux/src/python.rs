@@ -1,5 +1,18 @@
-//! Numbers spelt as Python spells them, for readers that were written against Swift's output.
+//! Numbers and system errors spelt as Python spells them, for readers made for Swift's output.
 use std::fmt::{self, Write};
+use std::io;
+
+use nix::errno::Errno;
+
+/// A system error as Python prints an `OSError` without its file name: `[Errno 13] Permission
+/// denied`. An error that is not the system's is printed as Rust prints it.
+#[must_use]
+pub fn os_error(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(
+        || error.to_string(),
+        |number| format!("[Errno {number}] {}", Errno::from_raw(number).desc()),
+    )
+}
 
 /// A number in the recon cache.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,7 +151,7 @@ mod tests {
             (1.234e100, "1.234e+100"),
             (5e-324, "5e-324"),
             (f64::MAX, "1.7976931348623157e+308"),
-            (106_665.722_900_390_625, "106665.72290039062"),
+            (106_665.722_900_390_63, "106665.72290039062"),
             (1_795_361_324.123_456, "1795361324.123456"),
             (f64::NAN, "nan"),
             (f64::NEG_INFINITY, "-inf"),
