@@ -4,3 +4,4 @@ mod every;
 mod conf;
 mod recon;
 mod statsd;
+mod syslog;

@@ -1,0 +1,324 @@
+//! The daemon's log: `log` records to syslog and, under `-v`, to stderr, in Swift's lines.
+//!
+//! A line is `tag: message`, one line whatever the message holds: control characters are written in
+//! octal as `#012`, so that no container's name can forge a line. No log call waits for a reader.
+//!
+//! The `log` crate lacks two of Swift's levels; a record's target says them:
+//!
+//! ```
+//! use martlet_platform_linux::logging::{CRITICAL, NOTICE};
+//! log::info!(target: NOTICE, "Starting {}", std::process::id());
+//! log::error!(target: CRITICAL, "UNCAUGHT EXCEPTION");
+//! ```
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
+
+use log::{Level, LevelFilter, Metadata, Record, SetLoggerError};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::syslog::{Facility, Severity, Syslog, SyslogAt};
+
+/// The target of a record at Swift's level NOTICE, between INFO and WARNING.
+pub const NOTICE: &str = "martlet::notice";
+/// The target of a record at Python's level CRITICAL.
+pub const CRITICAL: &str = "martlet::critical";
+
+/// Characters in a line at most, the tag included. In UTF-8 that stays below UDP's 65,507 bytes.
+const LINE_MAX: usize = 16_000;
+
+/// What is logged, and where to. Swift's `log_*` options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConf {
+    /// `log_name`: begins each line.
+    pub tag: String,
+    /// The least severity that is logged; see [`least`].
+    pub least: Severity,
+    /// `log_max_line_length`, in characters; 0: as long as [`LINE_MAX`] allows.
+    pub max_line_length: usize,
+    /// `log_facility`.
+    pub facility: Facility,
+    /// `log_address` or `log_udp_host`.
+    pub at: SyslogAt,
+    /// `-v`: to stderr as well.
+    pub console: bool,
+}
+
+/// The least severity that `log_level` lets through (`getattr(logging, level.upper(), INFO)`).
+///
+/// `NOTICE` and unknown words are INFO, as in Swift; `NOTSET` leaves Python's default, WARNING.
+#[must_use]
+pub fn least(log_level: &str) -> Severity {
+    match log_level.to_uppercase().as_str() {
+        "DEBUG" => Severity::Debug,
+        "WARN" | "WARNING" | "NOTSET" => Severity::Warning,
+        "ERROR" => Severity::Error,
+        "CRITICAL" | "FATAL" => Severity::Critical,
+        _ => Severity::Info,
+    }
+}
+
+/// The process's log.
+#[derive(Debug)]
+pub struct Logger(Mutex<Sinks>);
+
+#[derive(Debug)]
+struct Sinks {
+    conf: LogConf,
+    syslog: Syslog,
+    console: Console,
+    /// The line is made here each time.
+    line: String,
+}
+
+impl Logger {
+    /// Makes it the log of this process. Once a process.
+    pub fn install(conf: LogConf) -> Result<&'static Self, SetLoggerError> {
+        let filter = filter(conf.least);
+        let logger: &'static Self = Box::leak(Box::new(Self::new(conf)));
+        log::set_logger(logger)?;
+        log::set_max_level(filter);
+        Ok(logger)
+    }
+
+    /// A log that is not yet, or never, that of the process.
+    #[must_use]
+    pub fn new(conf: LogConf) -> Self {
+        let syslog = Syslog::new(&conf.at, conf.facility, 0);
+        Self(Mutex::new(Sinks { conf, syslog, console: Console::default(), line: String::new() }))
+    }
+
+    /// Takes a conf that was read again. Lines lost before are still told of.
+    pub fn reload(&self, conf: LogConf) {
+        let mut sinks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log::set_max_level(filter(conf.least));
+        sinks.syslog = Syslog::new(&conf.at, conf.facility, sinks.syslog.lost());
+        sinks.conf = conf;
+    }
+}
+
+/// What the `log` crate has to let through for `least` to be seen.
+const fn filter(least: Severity) -> LevelFilter {
+    match least {
+        Severity::Critical | Severity::Error => LevelFilter::Error,
+        Severity::Warning => LevelFilter::Warn,
+        Severity::Notice | Severity::Info => LevelFilter::Info,
+        Severity::Debug => LevelFilter::Debug,
+    }
+}
+
+/// The severity of a record; none for `trace!`, which Swift has not.
+fn severity(metadata: &Metadata<'_>) -> Option<Severity> {
+    match (metadata.level(), metadata.target()) {
+        (Level::Error, CRITICAL) => Some(Severity::Critical),
+        (Level::Error, _) => Some(Severity::Error),
+        (Level::Warn, _) => Some(Severity::Warning),
+        (Level::Info, NOTICE) => Some(Severity::Notice),
+        (Level::Info, _) => Some(Severity::Info),
+        (Level::Debug, _) => Some(Severity::Debug),
+        (Level::Trace, _) => None,
+    }
+}
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let least = self.0.lock().unwrap_or_else(PoisonError::into_inner).conf.least;
+        severity(metadata).is_some_and(|severity| severity <= least)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let Some(severity) = severity(record.metadata()) else { return };
+        let mut sinks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Sinks { conf, syslog, console, line } = &mut *sinks;
+        if conf.least < severity {
+            return;
+        }
+        write_line(line, &conf.tag, record.args(), conf.max_line_length);
+        syslog.send(severity, &conf.tag, line);
+        if conf.console {
+            line.push('\n');
+            console.write(line.as_bytes());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Makes the line of a record: `SwiftLogFormatter.format`, and all control characters escaped.
+fn write_line(line: &mut String, tag: &str, message: &fmt::Arguments<'_>, max_length: usize) {
+    line.clear();
+    // An error can only come from the message's own Display; what it wrote until then is logged.
+    let _incomplete = write!(Escaped(line), "{tag}: {message}");
+    let max_length = if max_length == 0 { LINE_MAX } else { max_length.min(LINE_MAX) };
+    let length = line.chars().count();
+    if length <= max_length {
+        return;
+    }
+    let at = |character: usize| line.char_indices().nth(character).map_or(line.len(), |(at, _)| at);
+    if max_length < 7 {
+        line.truncate(at(max_length));
+        return;
+    }
+    let half = (max_length - 5) / 2;
+    let cut = at(half)..at(length - half);
+    line.replace_range(cut, " ... ");
+}
+
+/// Writes control characters, line and paragraph separators as `#ooo` a byte, as syslogs do.
+struct Escaped<'a>(&'a mut String);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                    write!(self.0, "#{byte:03o}")?;
+                }
+            } else {
+                self.0.push(character);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name of any bytes as it is logged: text as it is, other bytes as `#ooo`.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a>(pub &'a [u8]);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            out.write_str(chunk.valid())?;
+            chunk.invalid().iter().try_for_each(|byte| write!(out, "#{byte:03o}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Stderr under `-v`. A reader who stops reading costs lines, not the daemon.
+#[derive(Debug, Default)]
+struct Console {
+    stalled: bool,
+    lost: u64,
+}
+
+impl Console {
+    /// A pipe that can be written to takes this many bytes without waiting (`PIPE_BUF`).
+    const PIECE_BYTES: usize = 4096;
+    /// How long a slow reader is waited for, milliseconds; not again until it has read.
+    const PATIENCE_MS: u8 = 100;
+
+    fn write(&mut self, line: &[u8]) {
+        if 0 < self.lost {
+            let told = format!("{} lines lost: stderr took none\n", self.lost);
+            if !self.write_pieces(told.as_bytes()) {
+                self.lost += 1;
+                return;
+            }
+            self.lost = 0;
+        }
+        if !self.write_pieces(line) {
+            self.lost += 1;
+        }
+    }
+
+    fn write_pieces(&mut self, line: &[u8]) -> bool {
+        let stderr = io::stderr();
+        for piece in line.chunks(Self::PIECE_BYTES) {
+            let patience = if self.stalled { 0 } else { Self::PATIENCE_MS };
+            let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+            self.stalled = !matches!(poll(&mut ready, PollTimeout::from(patience)), Ok(1..));
+            // Its own errors can be said nowhere.
+            if self.stalled || stderr.lock().write_all(piece).is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(message: &str, max_length: usize, expected: &str) {
+        let mut line = String::from("left over");
+        write_line(&mut line, "t", &format_args!("{message}"), max_length);
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_line_is_one_line() {
+        check("x", 0, "t: x");
+        check("a\nb", 0, "t: a#012b");
+        check("a\r\0\x1b[2J\x7f\tb", 0, "t: a#015#000#033[2J#177#011b");
+        check("a\u{85}b\u{9b}c\u{2028}d", 0, "t: a#302#205b#302#233c#342#200#250d");
+        check("é ü 😀", 0, "t: é ü 😀");
+    }
+
+    #[test]
+    fn a_long_line_loses_its_middle_as_in_swift() {
+        check("0123456789", 13, "t: 0123456789");
+        check("0123456789", 12, "t:  ... 789");
+        check("0123456789", 11, "t:  ... 789");
+        check("0123456789", 7, "t ... 9");
+        check("0123456789", 6, "t: 012");
+        check("0123456789", 1, "t");
+        check("éééééééééé", 7, "t ... é");
+        let mut line = String::new();
+        write_line(&mut line, "t", &format_args!("{}", "😀".repeat(40_000)), 0);
+        assert_eq!(line.chars().count(), LINE_MAX - 1, "the halves are rounded down");
+        assert!(line.len() < 65_507 - "<191>\0".len(), "it fits a UDP datagram");
+    }
+
+    #[test]
+    fn names_of_any_bytes_are_readable() {
+        for (bytes, text) in [
+            (&b"AUTH_test/c"[..], "AUTH_test/c"),
+            (b"a\xffb\xc3", "a#377b#303"),
+            ("é".as_bytes(), "é"),
+            (b"", ""),
+        ] {
+            assert_eq!(Name(bytes).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn levels_have_swifts_names() {
+        for (name, expected) in [
+            ("DEBUG", Severity::Debug),
+            ("debug", Severity::Debug),
+            ("INFO", Severity::Info),
+            ("NOTICE", Severity::Info),
+            ("nonsense", Severity::Info),
+            ("", Severity::Info),
+            ("warn", Severity::Warning),
+            ("WARNING", Severity::Warning),
+            ("NOTSET", Severity::Warning),
+            ("ERROR", Severity::Error),
+            ("CRITICAL", Severity::Critical),
+            ("FATAL", Severity::Critical),
+        ] {
+            assert_eq!(least(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn records_have_swifts_levels() {
+        for (level, target, expected) in [
+            (Level::Error, CRITICAL, Some(Severity::Critical)),
+            (Level::Error, "martlet", Some(Severity::Error)),
+            (Level::Warn, NOTICE, Some(Severity::Warning)),
+            (Level::Info, NOTICE, Some(Severity::Notice)),
+            (Level::Info, CRITICAL, Some(Severity::Info)),
+            (Level::Debug, "", Some(Severity::Debug)),
+            (Level::Trace, "", None),
+        ] {
+            let metadata = Metadata::builder().level(level).target(target).build();
+            assert_eq!(severity(&metadata), expected);
+        }
+    }
+}

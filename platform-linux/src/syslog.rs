@@ -1,0 +1,210 @@
+//! Log lines to syslog as datagrams, in Swift's shape: `<PRI>tag: message` and a zero byte.
+//!
+//! Nothing here waits. A line that syslog does not take is lost and counted, and the count is sent
+//! as a line of its own as soon as syslog takes lines again.
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+
+use crate::resolve::{Address, Known};
+
+/// How grave a line is; the numbers are syslog's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// `CRITICAL` in Python.
+    Critical = 2,
+    /// `ERROR`.
+    Error = 3,
+    /// `WARNING`.
+    Warning = 4,
+    /// `NOTICE`, which Swift adds to Python's levels.
+    Notice = 5,
+    /// `INFO`.
+    Info = 6,
+    /// `DEBUG`.
+    Debug = 7,
+}
+
+/// Which of syslog's files a line belongs to, 0 to 23.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facility(u8);
+
+impl Facility {
+    /// `log_facility`: a name such as `LOG_LOCAL2`. An unknown one is `LOG_LOCAL0`, as in Swift.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        const NAMES: [&str; 24] = [
+            "KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON",
+            "AUTHPRIV", "FTP", "NTP", "SECURITY", "CONSOLE", "SOLCRON", "LOCAL0", "LOCAL1",
+            "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7",
+        ];
+        let known = (0..).zip(NAMES).find(|(_, known)| name.strip_prefix("LOG_") == Some(known));
+        Self(known.map_or(16, |(number, _)| number))
+    }
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyslogAt {
+    /// `log_address`. If no socket is there, UDP to this host's port 514 until one is.
+    Socket(PathBuf),
+    /// `log_udp_host` and `log_udp_port`.
+    Udp(String, u16),
+}
+
+/// Port 514 of this host: Swift's choice when `log_address` is no socket.
+const FALLBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 514);
+
+/// The way to syslog.
+#[derive(Debug)]
+pub(crate) struct Syslog {
+    to: To,
+    facility: Facility,
+    link: Option<Link>,
+    /// The datagram is made here each time.
+    datagram: Vec<u8>,
+    /// Lines lost since the last one that was taken.
+    lost: u64,
+}
+
+#[derive(Debug)]
+enum To {
+    Socket {
+        path: PathBuf,
+        /// Once it was there, lines wait for its return: nobody may be listening on port 514.
+        seen: bool,
+    },
+    Udp(Address),
+}
+
+#[derive(Debug)]
+enum Link {
+    Unix(UnixDatagram),
+    Udp(UdpSocket, SocketAddr),
+}
+
+impl Syslog {
+    /// Connects with the first line. `lost` lines are already to be told of.
+    pub(crate) fn new(at: &SyslogAt, facility: Facility, lost: u64) -> Self {
+        let to = match at {
+            SyslogAt::Socket(path) => To::Socket { path: path.clone(), seen: false },
+            SyslogAt::Udp(host, port) => To::Udp(Address::find(host, *port)),
+        };
+        Self { to, facility, link: None, datagram: Vec::new(), lost }
+    }
+
+    /// Sends `line`, which begins with `tag: `, or counts it as lost.
+    pub(crate) fn send(&mut self, severity: Severity, tag: &str, line: &str) {
+        if 0 < self.lost {
+            let s = if self.lost == 1 { "" } else { "s" };
+            let told = format!("{tag}: {} log line{s} lost: syslog took none", self.lost);
+            if !self.deliver(Severity::Warning, &told) {
+                self.lost += 1;
+                return;
+            }
+            self.lost = 0;
+        }
+        if !self.deliver(severity, line) {
+            self.lost += 1;
+        }
+    }
+
+    /// Lines lost and not yet told of.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn deliver(&mut self, severity: Severity, line: &str) -> bool {
+        self.datagram.clear();
+        let priority = u32::from(self.facility.0) * 8 + severity as u32;
+        let written = write!(self.datagram, "<{priority}>{line}\0");
+        debug_assert!(written.is_ok(), "a Vec takes all that is written");
+        self.leave_the_fallback();
+        // A second try, for a syslog that came back under the same name.
+        for _ in 0..2 {
+            let Some(link) = self.link.take().or_else(|| self.connect().ok()) else { return false };
+            let sent = match &link {
+                Link::Unix(socket) => socket.send(&self.datagram),
+                Link::Udp(socket, to) => socket.send_to(&self.datagram, to),
+            };
+            let full = matches!(&sent, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+            if sent.is_ok() || full {
+                self.link = Some(link);
+                return !full;
+            }
+        }
+        false
+    }
+
+    /// Lets go of port 514 as soon as there is a socket at `log_address`, and of an address that
+    /// the host no longer has.
+    fn leave_the_fallback(&mut self) {
+        let leave = match (&self.to, &self.link) {
+            (To::Socket { path, .. }, Some(Link::Udp(..))) => is_socket(path),
+            (To::Udp(address), Some(Link::Udp(_, to))) => {
+                matches!(address.known(), Known::At(now) if now != *to)
+            }
+            (_, Some(Link::Unix(_)) | None) => false,
+        };
+        if leave {
+            self.link = None;
+        }
+    }
+
+    fn connect(&mut self) -> io::Result<Link> {
+        match &mut self.to {
+            To::Socket { path, seen } => {
+                *seen |= is_socket(path);
+                if !*seen {
+                    return udp(FALLBACK);
+                }
+                let socket = UnixDatagram::unbound()?;
+                socket.set_nonblocking(true)?;
+                socket.connect(path)?;
+                Ok(Link::Unix(socket))
+            }
+            To::Udp(address) => match address.known() {
+                Known::At(to) => udp(to),
+                Known::NotYet | Known::Nowhere(_) => Err(io::ErrorKind::HostUnreachable.into()),
+            },
+        }
+    }
+}
+
+fn is_socket(path: &PathBuf) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
+/// Not connected, so that a closed port is no error, as in Swift.
+fn udp(to: SocketAddr) -> io::Result<Link> {
+    let socket = match to {
+        SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
+    }?;
+    socket.set_nonblocking(true)?;
+    Ok(Link::Udp(socket, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facilities_have_pythons_numbers() {
+        for (name, number) in [
+            ("LOG_KERN", 0),
+            ("LOG_DAEMON", 3),
+            ("LOG_AUTHPRIV", 10),
+            ("LOG_LOCAL0", 16),
+            ("LOG_LOCAL7", 23),
+            ("LOCAL7", 16),
+            ("log_local7", 16),
+            ("LOG_NONE", 16),
+            ("", 16),
+        ] {
+            assert_eq!(Facility::named(name), Facility(number), "{name}");
+        }
+    }
+}

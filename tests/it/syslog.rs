@@ -1,0 +1,201 @@
+//! The log as it arrives at real sockets, with readers that stop, go and come back.
+use std::fs;
+use std::net::UdpSocket;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use log::{Level, Log, Metadata, Record};
+use martlet_platform_linux::logging::{CRITICAL, LogConf, Logger, NOTICE, Name, least};
+use martlet_platform_linux::syslog::{Facility, Severity, SyslogAt};
+use tempfile::TempDir;
+
+fn conf(at: SyslogAt) -> LogConf {
+    LogConf {
+        tag: "container-auditor".to_owned(),
+        least: Severity::Debug,
+        max_line_length: 0,
+        facility: Facility::named("LOG_LOCAL0"),
+        at,
+        console: false,
+    }
+}
+
+fn at(path: &Path) -> SyslogAt {
+    SyslogAt::Socket(path.to_owned())
+}
+
+fn say(logger: &Logger, level: Level, target: &str, message: &str) {
+    let metadata = Metadata::builder().level(level).target(target).build();
+    logger.log(&Record::builder().metadata(metadata).args(format_args!("{message}")).build());
+}
+
+fn inform(logger: &Logger, message: &str) {
+    say(logger, Level::Info, "", message);
+}
+
+fn receive(listener: &UnixDatagram) -> String {
+    let mut datagram = vec![0; 70_000];
+    let length = listener.recv(&mut datagram).expect("a datagram");
+    String::from_utf8(datagram[..length].to_vec()).expect("text")
+}
+
+#[test]
+fn datagrams_are_swifts_to_the_byte() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    for (facility, level, target, expected) in [
+        ("LOG_LOCAL0", Level::Debug, "", "<135>container-auditor: x\0"),
+        ("LOG_LOCAL0", Level::Info, "", "<134>container-auditor: x\0"),
+        ("LOG_LOCAL0", Level::Info, NOTICE, "<133>container-auditor: x\0"),
+        ("LOG_LOCAL0", Level::Warn, "", "<132>container-auditor: x\0"),
+        ("LOG_LOCAL0", Level::Error, "", "<131>container-auditor: x\0"),
+        ("LOG_LOCAL0", Level::Error, CRITICAL, "<130>container-auditor: x\0"),
+        ("LOG_LOCAL7", Level::Info, "", "<190>container-auditor: x\0"),
+        ("LOG_USER", Level::Info, "", "<14>container-auditor: x\0"),
+        ("nonsense", Level::Info, "", "<134>container-auditor: x\0"),
+    ] {
+        let logger =
+            Logger::new(LogConf { facility: Facility::named(facility), ..conf(at(&path)) });
+        say(&logger, level, target, "x");
+        assert_eq!(receive(&listener), expected);
+    }
+}
+
+#[test]
+fn the_level_decides_what_is_sent() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    let logger = Logger::new(LogConf { least: least("WARNING"), ..conf(at(&path)) });
+    say(&logger, Level::Info, NOTICE, "notice");
+    say(&logger, Level::Warn, "", "warning");
+    assert_eq!(receive(&listener), "<132>container-auditor: warning\0");
+    logger.reload(LogConf { least: least("debug"), tag: "other".to_owned(), ..conf(at(&path)) });
+    say(&logger, Level::Debug, "", "debug");
+    assert_eq!(receive(&listener), "<135>other: debug\0", "after a reload");
+}
+
+#[test]
+fn a_name_cannot_forge_a_line() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    let logger = Logger::new(conf(at(&path)));
+    let name = Name(b"a\n<0>kernel: panic\0\x1b[2J\xff");
+    inform(&logger, &format!("Skipping {name}"));
+    assert_eq!(
+        receive(&listener),
+        "<134>container-auditor: Skipping a#012<0>kernel: panic#000#033[2J#377\0"
+    );
+}
+
+#[test]
+fn a_reader_that_stopped_costs_lines_and_is_told_how_many() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    let logger = Logger::new(conf(at(&path)));
+    let said = 10_000;
+    for number in 0..said {
+        inform(&logger, &number.to_string());
+    }
+    listener.set_nonblocking(true).expect("a listener that does not wait");
+    let mut datagram = [0; 512];
+    let mut taken = 0;
+    while listener.recv(&mut datagram).is_ok() {
+        taken += 1;
+    }
+    assert!(0 < taken && taken < said, "the kernel's queue holds fewer: {taken}");
+    inform(&logger, "after");
+    inform(&logger, "later");
+    let lost = said - taken;
+    assert_eq!(
+        receive(&listener),
+        format!("<132>container-auditor: {lost} log lines lost: syslog took none\0")
+    );
+    assert_eq!(receive(&listener), "<134>container-auditor: after\0");
+    assert_eq!(receive(&listener), "<134>container-auditor: later\0", "told once");
+}
+
+#[test]
+fn a_syslog_that_comes_back_is_found_again() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    let logger = Logger::new(conf(at(&path)));
+    inform(&logger, "one");
+    assert_eq!(receive(&listener), "<134>container-auditor: one\0");
+    drop(listener);
+    inform(&logger, "nobody listens");
+    fs::remove_file(&path).expect("the socket goes");
+    inform(&logger, "nothing is there");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    inform(&logger, "two");
+    assert_eq!(receive(&listener), "<132>container-auditor: 2 log lines lost: syslog took none\0");
+    assert_eq!(receive(&listener), "<134>container-auditor: two\0");
+    // Restarted between two lines: nothing is lost.
+    drop(listener);
+    fs::remove_file(&path).expect("the socket goes");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    inform(&logger, "three");
+    assert_eq!(receive(&listener), "<134>container-auditor: three\0");
+}
+
+#[test]
+fn a_socket_that_comes_late_is_used_from_then_on() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let logger = Logger::new(conf(at(&path)));
+    inform(&logger, "to port 514, where somebody may listen");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    inform(&logger, "to the socket");
+    assert_eq!(receive(&listener), "<134>container-auditor: to the socket\0");
+}
+
+#[test]
+fn lines_go_by_udp_where_asked() {
+    let listener = UdpSocket::bind("127.0.0.1:0").expect("a listener");
+    let port = listener.local_addr().expect("an address").port();
+    let logger = Logger::new(conf(SyslogAt::Udp("127.0.0.1".to_owned(), port)));
+    inform(&logger, "x");
+    let mut datagram = vec![0; 70_000];
+    let length = listener.recv(&mut datagram).expect("a datagram");
+    assert_eq!(&datagram[..length], b"<134>container-auditor: x\0");
+    inform(&logger, &"😀".repeat(40_000));
+    let length = listener.recv(&mut datagram).expect("the longest line");
+    assert!(datagram[..length].starts_with("<134>container-auditor: 😀".as_bytes()));
+    assert_eq!(datagram[length - 1], 0, "nothing is cut off by the way");
+}
+
+#[test]
+fn stderr_gets_the_same_lines_without_level() {
+    let child = part_log(3, Stdio::piped()).wait_with_output().expect("the child ends");
+    assert!(child.status.success());
+    let said = String::from_utf8(child.stderr).expect("text");
+    assert_eq!(said, "part: line 0#012x\npart: line 1#012x\npart: line 2#012x\n");
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_holds_nobody() {
+    let mut child = part_log(20_000, Stdio::piped());
+    let status = child.wait().expect("the child ends though its pipe is full");
+    assert!(status.success());
+}
+
+#[test]
+fn a_stderr_that_was_closed_is_no_trouble() {
+    let mut child = part_log(3, Stdio::piped());
+    drop(child.stderr.take());
+    assert!(child.wait().expect("the child ends").success());
+}
+
+/// A process that logs so many lines to stderr, and to a socket that is not there.
+fn part_log(lines: u32, stderr: Stdio) -> std::process::Child {
+    Command::new(env!("CARGO_BIN_EXE_part"))
+        .args(["log", "/nonexistent/log", &lines.to_string()])
+        .stderr(stderr)
+        .spawn()
+        .expect("a child")
+}
