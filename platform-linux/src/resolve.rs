@@ -2,7 +2,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -14,9 +14,27 @@ const STACK_BYTES: usize = 512 * 1024;
 /// A host and a port, and what is known of its address by now.
 #[derive(Debug)]
 pub(crate) struct Address {
-    known: Arc<Mutex<Known>>,
+    last: Arc<Last>,
     /// Dropped with the address; then the thread that looks up ends.
     _keep: Option<Sender<()>>,
+}
+
+/// What the last look-up brought, and who waits for the first.
+#[derive(Debug)]
+struct Last {
+    known: Mutex<Known>,
+    changed: Condvar,
+}
+
+impl Last {
+    fn new(known: Known) -> Arc<Self> {
+        Arc::new(Self { known: Mutex::new(known), changed: Condvar::new() })
+    }
+
+    fn put(&self, known: Known) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        self.changed.notify_all();
+    }
 }
 
 /// What the last look-up brought.
@@ -33,22 +51,20 @@ impl Address {
     /// Never waits: numbers are taken as they are, a name is looked up by a thread.
     pub(crate) fn find(host: &str, port: u16) -> Self {
         if let Ok(number) = host.parse::<IpAddr>() {
-            let known = Arc::new(Mutex::new(Known::At(SocketAddr::new(number, port))));
-            return Self { known, _keep: None };
+            return Self { last: Last::new(Known::At(SocketAddr::new(number, port))), _keep: None };
         }
         let host = host.to_owned();
         Self::find_by(move || Ok((host.as_str(), port).to_socket_addrs()?.collect()))
     }
 
     fn find_by(look_up: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + 'static) -> Self {
-        let known = Arc::new(Mutex::new(Known::NotYet));
+        let last = Last::new(Known::NotYet);
         let (keep, kept) = channel::<()>();
-        let told = Arc::clone(&known);
+        let told = Arc::clone(&last);
         let thread = thread::Builder::new().name("resolve".into()).stack_size(STACK_BYTES);
         let spawned = thread.spawn(move || {
             loop {
-                let found = choose(look_up());
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                told.put(choose(look_up()));
                 match kept.recv_timeout(AGAIN_EVERY) {
                     Err(RecvTimeoutError::Timeout) => {}
                     Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -56,15 +72,22 @@ impl Address {
             }
         });
         if let Err(error) = spawned {
-            let nowhere = Known::Nowhere(format!("cannot start the thread that asks: {error}"));
-            *known.lock().unwrap_or_else(PoisonError::into_inner) = nowhere;
+            last.put(Known::Nowhere(format!("cannot start the thread that asks: {error}")));
         }
-        Self { known, _keep: Some(keep) }
+        Self { last, _keep: Some(keep) }
     }
 
     /// What is known now.
     pub(crate) fn known(&self) -> Known {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known_within(Duration::ZERO)
+    }
+
+    /// What is known as soon as the first look-up ends, or when `patience` does.
+    pub(crate) fn known_within(&self, patience: Duration) -> Known {
+        let known = self.last.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = |known: &mut Known| *known == Known::NotYet;
+        let waited = self.last.changed.wait_timeout_while(known, patience, waiting);
+        waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 }
 
@@ -113,11 +136,10 @@ mod tests {
         });
         asked.recv().expect("a look-up begins");
         assert_eq!(address.known(), Known::NotYet, "and the caller goes on");
+        assert_eq!(address.known_within(Duration::from_millis(1)), Known::NotYet);
         answer.send(()).expect("the look-up waits");
-        while address.known() == Known::NotYet {
-            thread::yield_now();
-        }
-        assert_eq!(address.known(), Known::At(at("[::1]:8125")));
+        let found = address.known_within(Duration::from_secs(60));
+        assert_eq!(found, Known::At(at("[::1]:8125")));
     }
 
     #[test]

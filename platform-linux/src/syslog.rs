@@ -1,12 +1,14 @@
 //! Log lines to syslog as datagrams, in Swift's shape: `<PRI>tag: message` and a zero byte.
 //!
-//! Nothing here waits. A line that syslog does not take is lost and counted, and the count is sent
+//! Nothing here waits, but the first line 200 ms for a name server. A line that syslog does not take is lost and counted, and the count is sent
 //! as a line of its own as soon as syslog takes lines again.
 use std::io::{self, Write as _};
+use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::resolve::{Address, Known};
 
@@ -57,6 +59,9 @@ pub enum SyslogAt {
 /// Port 514 of this host: Swift's choice when `log_address` is no socket.
 const FALLBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 514);
 
+/// How long the first line waits for the address of `log_udp_host`.
+const NAME_PATIENCE: Duration = Duration::from_millis(200);
+
 /// The way to syslog.
 #[derive(Debug)]
 pub(crate) struct Syslog {
@@ -76,7 +81,11 @@ enum To {
         /// Once it was there, lines wait for its return: nobody may be listening on port 514.
         seen: bool,
     },
-    Udp(Address),
+    Udp {
+        address: Address,
+        /// How long the next line waits for the name server: once, so that `Starting` is not lost.
+        patience: Duration,
+    },
 }
 
 #[derive(Debug)]
@@ -90,7 +99,9 @@ impl Syslog {
     pub(crate) fn new(at: &SyslogAt, facility: Facility, lost: u64) -> Self {
         let to = match at {
             SyslogAt::Socket(path) => To::Socket { path: path.clone(), seen: false },
-            SyslogAt::Udp(host, port) => To::Udp(Address::find(host, *port)),
+            SyslogAt::Udp(host, port) => {
+                To::Udp { address: Address::find(host, *port), patience: NAME_PATIENCE }
+            }
         };
         Self { to, facility, link: None, datagram: Vec::new(), lost }
     }
@@ -143,7 +154,7 @@ impl Syslog {
     fn leave_the_fallback(&mut self) {
         let leave = match (&self.to, &self.link) {
             (To::Socket { path, .. }, Some(Link::Udp(..))) => is_socket(path),
-            (To::Udp(address), Some(Link::Udp(_, to))) => {
+            (To::Udp { address, .. }, Some(Link::Udp(_, to))) => {
                 matches!(address.known(), Known::At(now) if now != *to)
             }
             (_, Some(Link::Unix(_)) | None) => false,
@@ -165,7 +176,7 @@ impl Syslog {
                 socket.connect(path)?;
                 Ok(Link::Unix(socket))
             }
-            To::Udp(address) => match address.known() {
+            To::Udp { address, patience } => match address.known_within(mem::take(patience)) {
                 Known::At(to) => udp(to),
                 Known::NotYet | Known::Nowhere(_) => Err(io::ErrorKind::HostUnreachable.into()),
             },
