@@ -87,6 +87,27 @@ pub enum Seen<'a> {
     Error(Code),
 }
 
+/// What ended a look before its row was read: a [`Seen`] without a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    /// [`Seen::Gone`].
+    Gone,
+    /// [`Seen::Fault`].
+    Fault(Fault),
+    /// [`Seen::Error`].
+    Error(Code),
+}
+
+impl From<Ended> for Seen<'_> {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Gone => Self::Gone,
+            Ended::Fault(fault) => Self::Fault(fault),
+            Ended::Error(code) => Self::Error(code),
+        }
+    }
+}
+
 /// `SQLITE_INTERRUPT`: the primary result code of a statement that was told to stop.
 const INTERRUPT: i32 = 9;
 

@@ -31,8 +31,12 @@ pub mod path;
 pub mod gate;
 
 pub mod check;
+pub mod metadata;
+pub mod pending;
+pub mod pickle;
 pub mod place;
 pub mod refusal;
+pub mod shard;
 pub mod stamp;
 pub mod verdict;
 

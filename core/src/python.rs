@@ -1,6 +1,8 @@
-//! Python's `float()`, which Swift calls on every timestamp and number it reads from text.
+//! Python's `float()` and `int()`, which Swift calls on every timestamp and number it reads from text.
 //!
 //! Total on any bytes and of any length: what a double can tell apart is kept in a fixed buffer.
+
+use core::cmp::Ordering;
 
 /// Significant digits of a decimal that can decide how it rounds to a double: 767 in the longest
 /// midpoint between two doubles, and one that says whether anything but zeros follows.
@@ -39,14 +41,74 @@ pub fn float(text: &[u8]) -> Option<f64> {
     Some(if negative { -size } else { size })
 }
 
+/// The digits of a number that `int(text)` takes at most (`sys.set_int_max_str_digits`).
+const INT_DIGITS_MAX: usize = 4300;
+
+/// The sign of `int(text)`, or `None` where Python raises `ValueError`.
+#[must_use]
+pub fn int_sign(text: &[u8]) -> Option<Ordering> {
+    let text = core::str::from_utf8(text).ok()?.trim_matches(is_space);
+    if !underscores_stand_between_digits(text) {
+        return None;
+    }
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (Ordering::Less, rest),
+        None => (Ordering::Greater, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let mut digits = 0_usize;
+    let mut is_zero = true;
+    for letter in rest.chars().filter(|letter| *letter != '_') {
+        is_zero &= digit(letter)? == 0;
+        digits = digits.saturating_add(1);
+    }
+    let is_number = (1..=INT_DIGITS_MAX).contains(&digits);
+    is_number.then_some(if is_zero { Ordering::Equal } else { sign })
+}
+
+/// `int(text, 16)` as its sign and size, or `None` where Python raises `ValueError`. Beyond 64 bits
+/// the size is the largest there is.
+#[must_use]
+pub fn hex(text: &str) -> Option<(bool, u64)> {
+    let value = |letter: char| match letter {
+        'a'..='f' | 'A'..='F' => letter.to_digit(16),
+        _ => digit(letter).map(u32::from),
+    };
+    let text = text.trim_matches(is_space);
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    // The zero of `0x` may be any script's, the letter may not; one underscore may follow.
+    let mut letters = text.chars();
+    let is_prefixed = letters.next().and_then(digit) == Some(0)
+        && letters.next().is_some_and(|letter| matches!(letter, 'x' | 'X'));
+    let text = if is_prefixed {
+        letters.as_str().strip_prefix('_').unwrap_or(letters.as_str())
+    } else {
+        text
+    };
+    let mut size = 0_u64;
+    let mut after_digit = false;
+    for letter in text.chars() {
+        if letter == '_' && after_digit {
+            after_digit = false;
+            continue;
+        }
+        let digit = u64::from(value(letter)?);
+        size = size.checked_mul(16).map_or(u64::MAX, |size| size | digit);
+        after_digit = true;
+    }
+    after_digit.then_some((negative, size))
+}
+
 /// What `float` strips: C's white space, and all of Unicode's beyond ASCII. The four separators
 /// U+001C to U+001F, which `str.strip` takes too, it leaves.
-pub(crate) fn is_space(letter: char) -> bool {
+fn is_space(letter: char) -> bool {
     if letter.is_ascii() { matches!(letter, '\t'..='\r' | ' ') } else { letter.is_whitespace() }
 }
 
 /// The value of a decimal digit of any script.
-pub(crate) fn digit(letter: char) -> Option<u8> {
+fn digit(letter: char) -> Option<u8> {
     let code = u32::from(letter);
     let zero = match ZEROS.binary_search(&code) {
         Ok(_) => code,
@@ -252,6 +314,53 @@ mod tests {
             assert_eq!(float(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(float(b"1\xff"), None, "not UTF-8");
+    }
+
+    #[test]
+    fn a_whole_number_has_the_sign_python_gives_it() {
+        for (text, sign) in [
+            ("0", Some(Ordering::Equal)),
+            ("-0", Some(Ordering::Equal)),
+            (" +1_0\u{2003}", Some(Ordering::Greater)),
+            ("-\u{663}", Some(Ordering::Less)),
+            ("", None),
+            ("-", None),
+            ("1.0", None),
+            ("1e5", None),
+            ("0x1", None),
+            ("1__0", None),
+            ("_1", None),
+        ] {
+            assert_eq!(int_sign(text.as_bytes()), sign, "{text:?}");
+        }
+        assert_eq!(int_sign("1".repeat(4300).as_bytes()), Some(Ordering::Greater));
+        assert_eq!(int_sign("1".repeat(4301).as_bytes()), None);
+    }
+
+    #[test]
+    fn a_hexadecimal_number_is_what_python_makes_of_it() {
+        for (text, expected) in [
+            ("0", Some((false, 0))),
+            ("-0", Some((true, 0))),
+            (" +1F\n", Some((false, 31))),
+            ("0x1f", Some((false, 31))),
+            ("0X_1f", Some((false, 31))),
+            ("\u{660}x1", Some((false, 1))),
+            ("1_0", Some((false, 16))),
+            ("\u{663}a", Some((false, 58))),
+            ("ffffffffffffffff", Some((false, u64::MAX))),
+            ("10000000000000000", Some((false, u64::MAX))),
+            ("", None),
+            ("0x", None),
+            ("0x_", None),
+            ("1__0", None),
+            ("_1", None),
+            ("1_", None),
+            ("g", None),
+            ("- 1", None),
+        ] {
+            assert_eq!(hex(text), expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::python;
 /// The hexadecimal digits of an offset at most (`HEX_PART_DIGITS`); they fill 64 bits.
 const OFFSET_DIGITS_MAX: usize = 16;
 /// The first number of ticks that Swift calls too large: ten billion seconds.
-const TICKS_END: u64 = 1_000_000_000_000_000;
+pub(crate) const TICKS_END: u64 = 1_000_000_000_000_000;
 /// 2^52: a double between it and 2^53 has its whole number in its lowest 52 bits.
 const WHOLE: f64 = 4_503_599_627_370_496.0;
 const WHOLE_MASK: u64 = (1 << 52) - 1;
@@ -125,25 +125,7 @@ fn offset(hex: &[u8]) -> Option<u64> {
     if hex.contains('_') || OFFSET_DIGITS_MAX < hex.chars().count() {
         return None;
     }
-    let hex = hex.trim_matches(python::is_space);
-    let (negative, hex) = match hex.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, hex.strip_prefix('+').unwrap_or(hex)),
-    };
-    let mut letters = hex.chars();
-    // The zero of `0x` may be any script's, the letter may not.
-    let is_prefixed = letters.next().and_then(python::digit) == Some(0)
-        && letters.next().is_some_and(|letter| matches!(letter, 'x' | 'X'));
-    let mut letters = if is_prefixed { letters } else { hex.chars() }.peekable();
-    letters.peek()?;
-    let mut value = 0_u64;
-    for letter in letters {
-        let digit = match letter {
-            'a'..='f' | 'A'..='F' => letter.to_digit(16)?,
-            _ => u32::from(python::digit(letter)?),
-        };
-        value = value.checked_mul(16)?.checked_add(u64::from(digit))?;
-    }
+    let (negative, value) = python::hex(hex)?;
     (!negative || value == 0).then_some(value)
 }
 

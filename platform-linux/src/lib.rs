@@ -21,3 +21,8 @@ pub mod recon;
 mod resolve;
 pub mod statsd;
 pub mod syslog;
+mod beside;
+pub mod check;
+mod pending;
+mod sharding;
+mod sqlite;
