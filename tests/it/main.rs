@@ -2,6 +2,7 @@
 
 mod every;
 mod conf;
+mod daemonise;
 mod recon;
 mod statsd;
 mod syslog;

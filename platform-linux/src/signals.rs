@@ -1,0 +1,97 @@
+//! Signals as calls: SIGTERM, SIGINT, SIGHUP and SIGUSR1 are blocked and one thread waits for them.
+//!
+//! `swift-init` stops, restarts and reloads auditors with SIGTERM. Rust's own start-up has SIGPIPE
+//! ignored, as Python does. Other signals keep their default, as in Swift.
+use std::io;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal as Number};
+
+/// What somebody outside asks of the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// To end.
+    Stop(Stop),
+    /// SIGHUP: to read its conf again.
+    Reload,
+    /// SIGUSR1: to log one line of status.
+    Status,
+}
+
+/// Who asks it to end; Swift logs other words for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGTERM: `swift-init`, systemd.
+    Term,
+    /// SIGINT: a user at a terminal.
+    Int,
+}
+
+/// The proof that signals are blocked: without it nobody waits for them.
+#[derive(Debug)]
+pub struct Blocked(SigSet);
+
+/// Neither thread calls deep: a closure of the caller's and a log line.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Blocks the four signals in this thread and in all that it starts from now on, so it belongs at
+/// the very beginning of `main`. One that arrives before [`watch`] waits for it.
+pub fn block() -> io::Result<Blocked> {
+    let set: SigSet =
+        [Number::SIGTERM, Number::SIGINT, Number::SIGHUP, Number::SIGUSR1].into_iter().collect();
+    set.thread_block()?;
+    Ok(Blocked(set))
+}
+
+/// Starts the thread that waits for signals and calls `hand` with each, one after the other.
+///
+/// `grace` after the first [`Signal::Stop`] the process ends with exit code 0 whatever its other
+/// threads do, `hand` included: a lane inside a long read cannot be interrupted, and nothing that a
+/// kill could spoil is ever half done. Whoever wants to tell of the stop does so in `hand`.
+pub fn watch(
+    Blocked(set): Blocked,
+    grace: Duration,
+    mut hand: impl FnMut(Signal) + Send + 'static,
+) -> io::Result<()> {
+    let thread = thread::Builder::new().name("signals".into()).stack_size(STACK_BYTES);
+    let mut stopping = false;
+    let watcher = move || loop {
+        let signal = match set.wait() {
+            Ok(Number::SIGTERM) => Signal::Stop(Stop::Term),
+            Ok(Number::SIGINT) => Signal::Stop(Stop::Int),
+            Ok(Number::SIGHUP) => Signal::Reload,
+            Ok(_) => Signal::Status,
+            Err(error) => {
+                // With nobody waiting the signals' defaults must work, or only SIGKILL would.
+                log::error!("cannot wait for signals: {error}");
+                if let Err(error) = set.thread_unblock() {
+                    log::error!("cannot unblock signals: {error}");
+                }
+                return;
+            }
+        };
+        // `timeout` and process groups send it twice; the grace is counted from the first.
+        if matches!(signal, Signal::Stop(_)) && !stopping {
+            stopping = true;
+            if let Err(error) = end_after(grace) {
+                log::error!("cannot start the thread that ends the process: {error}");
+            }
+        }
+        hand(signal);
+    };
+    thread.spawn(watcher).map(|_runs_to_the_end| ())
+}
+
+/// Ends the process once `grace` is over, from a thread that nothing can hold up.
+fn end_after(grace: Duration) -> io::Result<()> {
+    let thread = thread::Builder::new().name("last resort".into()).stack_size(STACK_BYTES);
+    let end = move || {
+        let (_keep, nothing) = channel::<()>();
+        let _timeout = nothing.recv_timeout(grace);
+        #[expect(clippy::disallowed_methods, reason = "main did not return in time")]
+        std::process::exit(0);
+    };
+    thread.spawn(end).map(|_never_joined| ())
+}
