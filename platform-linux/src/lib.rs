@@ -2,6 +2,9 @@
 
 pub mod error;
 
+pub mod conf;
+pub mod ini;
+
 pub mod devices;
 pub mod listing;
 pub mod mount;
@@ -12,17 +15,13 @@ pub mod window;
 
 pub mod probe;
 pub mod quarantine;
-pub mod conf;
-pub mod ini;
-pub mod logging;
-pub mod instance;
+
 mod members;
-pub mod notify;
-pub mod privilege;
 pub mod python;
 pub mod recon;
+
+pub mod logging;
 mod resolve;
-pub mod signals;
 pub mod statsd;
 pub mod syslog;
 mod beside;
@@ -30,3 +29,8 @@ pub mod check;
 mod pending;
 mod sharding;
 mod sqlite;
+
+pub mod instance;
+pub mod notify;
+pub mod privilege;
+pub mod signals;
