@@ -45,9 +45,9 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Room for every suffix, hash directory and file that a healthy tree has in one directory but
-    /// the suffixes of a very full partition: those take up to sixteen listings.
-    pub const DEFAULT: Self = Self { names: 512, bytes: 16 * 1024 };
+    /// Room for whatever one directory of a healthy tree holds; the 4,096 suffixes that a partition
+    /// may have take two or three listings. Memory that is not used is never backed.
+    pub const DEFAULT: Self = Self { names: 2048, bytes: 64 * 1024 };
 }
 
 /// A name's place is kept in 16 bits.

@@ -3,6 +3,12 @@
 mod conf;
 mod daemonise;
 mod every;
+
+mod mount;
+mod walk;
+
+mod quarantine;
+
 mod recon;
 mod statsd;
 mod syslog;
