@@ -1,5 +1,83 @@
 //! The command `martlet`; a link named `swift-container-auditor` gives it Swift's face.
+mod args;
+mod audit;
+mod conf;
+mod daemon;
+mod exit;
+mod json;
+mod log;
+mod settings;
+mod swift;
+mod view;
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use argh::FromArgs;
+use martlet_platform_linux::signals::{self, Blocked};
+
+use crate::args::{Command, Martlet};
+use crate::daemon::Start;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os();
+    let own = words.next().unwrap_or_default();
+    let name = Path::new(&own).file_name().unwrap_or_default();
+    // Before any thread is there to be interrupted.
+    let blocked = match signals::block() {
+        Ok(blocked) => blocked,
+        Err(error) => return refuse(&format!("cannot block signals: {error}")),
+    };
+    if name == swift::NAME {
+        return as_swift(&words.collect::<Vec<_>>(), blocked);
+    }
+    let words = match args::plain(words) {
+        Ok(words) => words,
+        Err(word) => return refuse(&format!("not UTF-8: {}", word.display())),
+    };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let asked = match Martlet::from_args(&["martlet"], &words) {
+        Ok(asked) => asked,
+        Err(early) if early.status.is_ok() => {
+            let _closed = io::stdout().lock().write_all(early.output.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(early) => return refuse(early.output.trim_end()),
+    };
+    let done = match &asked.command {
+        Command::Run(run) => std::path::absolute(&run.conf)
+            .map_err(|error| format!("{}: {error}", run.conf.display()))
+            .map(|conf| Start { conf, once: false, verbose: run.verbose, swift: false })
+            .and_then(|start| daemon::run(&start, blocked)),
+        Command::Once(once) => audit::once(once, blocked),
+        Command::Check(check) => audit::check(check, blocked),
+        Command::Conf(asked) => conf::show(&asked.conf),
+    };
+    done.unwrap_or_else(|why| refuse(&why))
+}
+
+/// Swift's command line, streams and exit codes.
+fn as_swift(words: &[OsString], blocked: Blocked) -> ExitCode {
+    let here = std::env::current_dir().unwrap_or_default();
+    match swift::parse(words, &here) {
+        Ok(asked) => {
+            let (once, verbose) = (asked.once, asked.verbose);
+            let start = Start { conf: asked.conf, once, verbose, swift: true };
+            daemon::run(&start, blocked).unwrap_or_else(|why| refuse(&why))
+        }
+        Err(answer) => {
+            // A reader who is gone has seen enough.
+            let _closed = io::stdout().lock().write_all(&answer.stdout);
+            let _closed = io::stderr().lock().write_all(answer.stderr.as_bytes());
+            ExitCode::from(answer.code)
+        }
+    }
+}
+
+/// Says on stderr why nothing was run.
+fn refuse(why: &str) -> ExitCode {
+    let _closed = writeln!(io::stderr().lock(), "{why}");
+    ExitCode::from(exit::CANNOT_RUN)
 }

@@ -103,12 +103,12 @@ pub fn hex(text: &str) -> Option<(bool, u64)> {
 
 /// What `float` strips: C's white space, and all of Unicode's beyond ASCII. The four separators
 /// U+001C to U+001F, which `str.strip` takes too, it leaves.
-fn is_space(letter: char) -> bool {
+pub(crate) fn is_space(letter: char) -> bool {
     if letter.is_ascii() { matches!(letter, '\t'..='\r' | ' ') } else { letter.is_whitespace() }
 }
 
 /// The value of a decimal digit of any script.
-fn digit(letter: char) -> Option<u8> {
+pub(crate) fn digit(letter: char) -> Option<u8> {
     let code = u32::from(letter);
     let zero = match ZEROS.binary_search(&code) {
         Ok(_) => code,

@@ -183,6 +183,25 @@ impl FindingCode {
         }
     }
 
+    /// Where in or around the database it is seen.
+    #[must_use]
+    pub const fn place(self) -> &'static str {
+        match self {
+            Self::StructureCorrupt
+            | Self::StructureNotADatabase
+            | Self::StructureCheck
+            | Self::StructureSize
+            | Self::StatEmptyFile => "file",
+            Self::StatSchema => "schema",
+            Self::StatRowMissing | Self::StatTimestamp | Self::StatNotUtf8 => "container_stat",
+            Self::StatPending => "pending",
+            Self::StatMetadata => "metadata",
+            Self::StatShardRange => "shard_range",
+            Self::RowsHash | Self::RowsCount | Self::RowsBytes | Self::RowsIndex => "object",
+            Self::PlaceHash | Self::PlaceFile | Self::PlaceSuffix | Self::PlacePartition => "path",
+        }
+    }
+
     /// Whether this is damage of the file itself, for which alone a database may be moved.
     #[must_use]
     pub const fn is_structure(self) -> bool {

@@ -1,6 +1,8 @@
 //! Does what the core decides; decides nothing itself. Modules stand in the order of the core's.
 
+pub mod clock;
 pub mod error;
+pub mod python;
 
 pub mod conf;
 pub mod ini;
@@ -13,22 +15,25 @@ pub mod roots;
 pub mod walk;
 pub mod window;
 
-pub mod probe;
-pub mod quarantine;
-
-mod members;
-pub mod python;
-pub mod recon;
-
-pub mod logging;
-mod resolve;
-pub mod statsd;
-pub mod syslog;
 mod beside;
 pub mod check;
 mod pending;
 mod sharding;
 mod sqlite;
+
+pub mod probe;
+pub mod quarantine;
+
+pub mod logging;
+mod members;
+pub mod recon;
+pub mod reporter;
+mod resolve;
+pub mod statsd;
+pub mod syslog;
+
+pub mod drive;
+pub mod hands;
 
 pub mod instance;
 pub mod notify;

@@ -31,7 +31,7 @@ pub enum Severity {
 
 /// Which of syslog's files a line belongs to, 0 to 23.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facility(u8);
+pub struct Facility(pub u8);
 
 impl Facility {
     /// `log_facility`: a name such as `LOG_LOCAL2`. An unknown one is `LOG_LOCAL0`, as in Swift.

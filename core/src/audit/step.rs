@@ -36,6 +36,14 @@ pub struct HashConf {
     pub suffix: Vec<u8, HASH_END_MAX>,
 }
 
+impl HashConf {
+    /// Both ends; none if one is longer than [`HASH_END_MAX`].
+    #[must_use]
+    pub fn new(prefix: &[u8], suffix: &[u8]) -> Option<Self> {
+        Some(Self { prefix: Vec::from_slice(prefix).ok()?, suffix: Vec::from_slice(suffix).ok()? })
+    }
+}
+
 /// What the auditor needs to know of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conf {

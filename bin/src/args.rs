@@ -1,0 +1,158 @@
+//! The command line of `martlet`.
+//!
+//! argh reads neither `--x=y`, `-h` nor `-qv`, and takes a bare `help` for itself; so the words are
+//! made plain first ([`plain`]).
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use argh::FromArgs;
+
+/// Audit the container databases of an OpenStack Swift node.
+#[derive(FromArgs, Debug)]
+#[argh(
+    note = "Called as swift-container-auditor (a link), it takes Swift's command line instead.",
+    error_code(0, "all sound"),
+    error_code(1, "could not run: usage, configuration, a path that does not exist"),
+    error_code(2, "damage found"),
+    error_code(3, "incomplete: something could not be audited")
+)]
+pub(crate) struct Martlet {
+    #[argh(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(FromArgs, Debug)]
+#[argh(subcommand)]
+pub(crate) enum Command {
+    Run(Run),
+    Once(Once),
+    Check(Check),
+    Conf(Conf),
+}
+
+/// Audit for ever: the daemon.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "run")]
+pub(crate) struct Run {
+    /// swift's container-server.conf, or a directory of *.conf
+    #[argh(positional, arg_name = "CONF")]
+    pub(crate) conf: PathBuf,
+    /// log to stderr too
+    #[argh(switch, short = 'v')]
+    pub(crate) verbose: bool,
+}
+
+/// Make one pass over a node's devices, then say what it came to.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "once")]
+pub(crate) struct Once {
+    /// swift's container-server.conf, or a directory of *.conf
+    #[argh(positional, arg_name = "CONF")]
+    pub(crate) conf: PathBuf,
+    /// move nothing to quarantine
+    #[argh(switch)]
+    pub(crate) dry_run: bool,
+    /// one JSON object a database on stdout, and nothing else there
+    #[argh(switch)]
+    pub(crate) json: bool,
+    /// no progress and no summary
+    #[argh(switch, short = 'q')]
+    pub(crate) quiet: bool,
+    /// databases a second at most, 0 for no limit; the conf's rate otherwise
+    #[argh(option, arg_name = "N")]
+    pub(crate) rate: Option<f64>,
+    /// devices side by side, 1 to 32; the conf's number otherwise
+    #[argh(option, arg_name = "N")]
+    pub(crate) lanes: Option<u8>,
+    /// only this device; may be given more than once
+    #[argh(option, arg_name = "NAME")]
+    pub(crate) device: Vec<String>,
+    /// only this partition; may be given more than once
+    #[argh(option, arg_name = "NAME")]
+    pub(crate) partition: Vec<String>,
+}
+
+/// Audit databases, hash directories or whole trees. Needs no conf and touches nothing.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "check")]
+pub(crate) struct Check {
+    /// what to audit; - reads paths from stdin, a line each
+    #[argh(positional, arg_name = "PATH")]
+    pub(crate) path: Vec<PathBuf>,
+    /// one JSON object a database on stdout, and nothing else there
+    #[argh(switch)]
+    pub(crate) json: bool,
+    /// no progress and no summary
+    #[argh(switch, short = 'q')]
+    pub(crate) quiet: bool,
+    /// databases a second at most; no limit otherwise
+    #[argh(option, arg_name = "N", default = "0.0")]
+    pub(crate) rate: f64,
+    /// paths side by side, 1 to 32
+    #[argh(option, arg_name = "N", default = "1")]
+    pub(crate) lanes: u8,
+    /// the swift.conf whose hash path names are compared with (/etc/swift/swift.conf if there)
+    #[argh(option, arg_name = "FILE")]
+    pub(crate) swift_conf: Option<PathBuf>,
+}
+
+/// Show the effective options, where each comes from, and what is unknown or misspelt.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "conf")]
+pub(crate) struct Conf {
+    /// swift's container-server.conf, or a directory of *.conf
+    #[argh(positional, arg_name = "CONF")]
+    pub(crate) conf: PathBuf,
+}
+
+/// Words as argh reads them: `--x=y` in two, `-h` as `--help`, `-qv` as `-q -v`.
+pub(crate) fn plain(words: impl Iterator<Item = OsString>) -> Result<Vec<String>, OsString> {
+    let mut plain = Vec::new();
+    let mut literal = false;
+    for word in words {
+        let word = word.into_string()?;
+        if literal || !word.starts_with('-') || word.len() < 2 {
+            plain.push(word);
+        } else if word == "--" {
+            literal = true;
+            plain.push(word);
+        } else if let Some((name, value)) = word.split_once('=').filter(|it| it.0.starts_with("--"))
+        {
+            plain.extend([name.to_owned(), value.to_owned()]);
+        } else if word.starts_with("--") {
+            plain.push(word);
+        } else {
+            let letters = word.chars().skip(1);
+            plain.extend(letters.map(|letter| match letter {
+                'h' => "--help".to_owned(),
+                other => format!("-{other}"),
+            }));
+        }
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_made_plain() {
+        let check = |words: &[&str], expected: &[&str]| {
+            let made = plain(words.iter().map(OsString::from));
+            assert_eq!(made, Ok(expected.iter().map(|it| (*it).to_owned()).collect()));
+        };
+        check(&["once", "--rate=5", "x=y"], &["once", "--rate", "5", "x=y"]);
+        check(&["-hq", "-"], &["--help", "-q", "-"]);
+        check(&["check", "--", "--rate=5", "-h"], &["check", "--", "--rate=5", "-h"]);
+    }
+
+    #[test]
+    fn commands_take_their_options_anywhere() {
+        let words = ["once", "--lanes", "4", "a.conf", "--device", "sda", "--device", "sdb", "-q"];
+        let read = Martlet::from_args(&["martlet"], &words);
+        let Ok(Martlet { command: Command::Once(once) }) = read else { panic!("{read:?}") };
+        assert_eq!((once.lanes, once.quiet, once.json), (Some(4), true, false));
+        assert_eq!(once.device, ["sda", "sdb"]);
+    }
+}

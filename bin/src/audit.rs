@@ -1,0 +1,199 @@
+//! One pass for a person: `martlet once`, `martlet check`.
+use std::ffi::OsStr;
+use std::io::{self, BufRead, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use martlet_core::audit::{Conf, Mode, Order};
+use martlet_core::walk::Floor;
+use martlet_platform_linux::clock;
+use martlet_platform_linux::conf::{self, Settings};
+use martlet_platform_linux::devices::devices;
+use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
+use martlet_platform_linux::hands::Target;
+use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
+use martlet_platform_linux::signals::{self, Blocked, Signal};
+use martlet_platform_linux::statsd::Statsd;
+
+use crate::args::{Check, Once};
+use crate::exit;
+use crate::log::Console;
+use crate::settings;
+use crate::view::{Options, View};
+
+/// Where Swift's hash path is.
+pub(crate) const SWIFT_CONF: &str = "/etc/swift/swift.conf";
+/// Paths read from stdin at most: rows of the device table.
+const PATHS_MAX: usize = martlet_platform_linux::drive::DEVICES_MAX;
+/// After a stop the process ends within this time, whatever a disk does.
+const GRACE: Duration = Duration::from_millis(900);
+
+/// What one pass is to do.
+struct Pass {
+    conf: Conf,
+    ground: Ground,
+    lanes: u8,
+    may_recover: bool,
+    recon: Option<PathBuf>,
+    statsd: Option<Statsd>,
+}
+
+/// `martlet once CONF`.
+pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
+    let settings = conf::load(&asked.conf).map_err(|error| error.to_string())?;
+    // Without a hash path names are not checked; the pass needs it for nothing else.
+    let hash = settings::hash(Path::new(SWIFT_CONF)).unwrap_or_default();
+    let mut conf = settings::core(&settings, Mode::Once, hash);
+    conf.quarantine &= !asked.dry_run;
+    if let Some(rate) = asked.rate {
+        conf.spacing = settings::spacing(rate);
+    }
+    let ground = ground(&settings, &asked.device, &asked.partition)?;
+    let view = View::new(Options { json: asked.json, quiet: asked.quiet, lines: false });
+    let level = settings::level(settings.log_level);
+    Console { tag: &settings.log_name, level }.install(view.bar().clone());
+    let pass = Pass {
+        conf,
+        ground,
+        lanes: lanes(asked.lanes.unwrap_or(settings.lanes))?,
+        may_recover: !asked.dry_run,
+        recon: Some(Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE)),
+        statsd: settings::statsd(&settings, clock::mono().as_nanos()),
+    };
+    pass.run(&view, blocked)
+}
+
+/// `martlet check PATH...`.
+pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String> {
+    let hash = match &asked.swift_conf {
+        Some(file) => settings::hash(file)?,
+        None => settings::hash(Path::new(SWIFT_CONF)).unwrap_or_default(),
+    };
+    let mut targets = Vec::new();
+    for path in paths(&asked.path)? {
+        targets.extend(Target::at(&path).map_err(|error| error.to_string())?);
+    }
+    let spacing = settings::spacing(asked.rate);
+    let conf =
+        Conf { mode: Mode::Once, interval: Duration::ZERO, spacing, quarantine: false, hash };
+    let view = View::new(Options { json: asked.json, quiet: asked.quiet, lines: !asked.json });
+    Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
+    let pass = Pass {
+        conf,
+        ground: Ground::Named(targets),
+        lanes: lanes(asked.lanes)?,
+        may_recover: false,
+        recon: None,
+        statsd: None,
+    };
+    pass.run(&view, blocked)
+}
+
+impl Pass {
+    fn run(self, view: &View, blocked: Blocked) -> Result<ExitCode, String> {
+        if self.lanes == 1 {
+            self.drive::<1>(view, blocked)?;
+        } else {
+            self.drive::<LANES_MAX>(view, blocked)?;
+        }
+        // Nobody is left to tell if stderr is gone.
+        let _closed = io::stderr().lock().write_all(view.summary().as_bytes());
+        Ok(exit::of(view.ended()))
+    }
+
+    fn drive<const LANES: usize>(self, view: &View, blocked: Blocked) -> Result<(), String> {
+        let drive: Drive<LANES> = Drive::new(&self.conf, self.ground, self.may_recover, seed());
+        let drive = Arc::new(drive);
+        let stopped = Arc::clone(&drive);
+        let hand = move |signal| match signal {
+            Signal::Stop(_) => stopped.order(Order::Stop),
+            Signal::Reload | Signal::Status => log::info!("{}", stopped.status()),
+        };
+        signals::watch(blocked, GRACE, hand)
+            .map_err(|error| format!("cannot wait for signals: {error}"))?;
+        let pause = |span| drive.pause(span);
+        let reporter = Reporter {
+            statsd: self.statsd,
+            recon: self.recon,
+            pause: &pause,
+            last_window: LastWindow::Logged,
+            misplaced: AtomicU64::new(0),
+        };
+        drive.run(self.lanes, &|said: &Said<'_>| {
+            reporter.say(said);
+            view.said(said);
+        });
+        Ok(())
+    }
+}
+
+/// A number that two processes differ in.
+pub(crate) fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+fn lanes(lanes: u8) -> Result<u8, String> {
+    if (1..=LANES_MAX).contains(&usize::from(lanes)) {
+        return Ok(lanes);
+    }
+    Err(format!("lanes: {lanes} is not from 1 to {LANES_MAX}"))
+}
+
+/// The devices of the conf, or what the filters leave of them. One that matches nothing is an error.
+fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Result<Ground, String> {
+    let (root, mount_check) = (Path::new("/").join(&settings.devices), settings.mount_check);
+    if wanted.is_empty() && partitions.is_empty() {
+        return Ok(Ground::Devices { root, mount_check });
+    }
+    let mut found = devices(&root, mount_check).map_err(|error| error.to_string())?.found;
+    for name in wanted {
+        if !found.iter().any(|device| device.path.ends_with(name)) {
+            return Err(format!("--device {name}: there is no such device in {}", root.display()));
+        }
+    }
+    found.retain(|device| {
+        wanted.is_empty() || wanted.iter().any(|name| device.path.ends_with(name))
+    });
+    if partitions.is_empty() {
+        return Ok(Ground::Named(found.into_iter().map(Target::Device).collect()));
+    }
+    let mut targets = Vec::new();
+    for name in partitions {
+        let paths = found.iter().map(|device| device.path.join("containers").join(name));
+        let there: Vec<_> = paths.filter(|path| path.is_dir()).collect();
+        if there.is_empty() {
+            return Err(format!("--partition {name}: no device of {} has it", root.display()));
+        }
+        targets.extend(there.into_iter().map(|path| Target::Below(path, Floor::Partition)));
+    }
+    Ok(Ground::Named(targets))
+}
+
+/// The paths asked for; `-` stands for those on stdin, a line each.
+fn paths(asked: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut paths = Vec::new();
+    for path in asked {
+        if path != Path::new("-") {
+            paths.push(path.clone());
+            continue;
+        }
+        for line in io::stdin().lock().split(b'\n') {
+            let line = line.map_err(|error| format!("cannot read paths from stdin: {error}"))?;
+            if !line.is_empty() {
+                paths.push(PathBuf::from(OsStr::from_bytes(&line)));
+            }
+        }
+    }
+    if paths.is_empty() {
+        return Err("check: no PATH to audit".to_owned());
+    }
+    if PATHS_MAX < paths.len() {
+        return Err(format!("check: more than {PATHS_MAX} paths; name a tree above them"));
+    }
+    Ok(paths)
+}

@@ -1,0 +1,271 @@
+//! The daemon: `martlet run`, and everything under Swift's name.
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use martlet_core::audit::{Conf, HashConf, Mode, Order, Report};
+use martlet_core::conf::{IoClass, Level};
+use martlet_core::tally::Totals;
+use martlet_platform_linux::conf::{self, ConfError, Settings};
+use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
+use martlet_platform_linux::instance::{self, Instance, InstanceError};
+use martlet_platform_linux::logging::{LogConf, Logger, NOTICE};
+use martlet_platform_linux::notify::{Note, Notify};
+use martlet_platform_linux::privilege::{self, Stderr};
+use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
+use martlet_platform_linux::signals::{self, Blocked, Signal, Stop};
+use martlet_platform_linux::syslog::{Facility, Severity, SyslogAt};
+
+use crate::audit::{SWIFT_CONF, seed};
+use crate::exit;
+use crate::settings;
+
+/// After a stop the process ends within this time, whatever a disk does.
+const GRACE: Duration = Duration::from_millis(900);
+/// What a reload changes; all else needs a restart.
+const RELOADED: [&str; 9] = [
+    "interval",
+    "containers_per_second",
+    "quarantine",
+    "log_name",
+    "log_facility",
+    "log_level",
+    "log_address",
+    "log_udp_host",
+    "log_udp_port",
+];
+
+/// How the daemon is run.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    /// The conf, absolute.
+    pub(crate) conf: PathBuf,
+    /// One pass only.
+    pub(crate) once: bool,
+    /// Log to stderr too.
+    pub(crate) verbose: bool,
+    /// Whether `swift.conf` must be there, and a last window is dropped: under Swift's name.
+    pub(crate) swift: bool,
+}
+
+/// Runs it. The error is the one line with which it could not start.
+pub(crate) fn run(start: &Start, blocked: Blocked) -> Result<ExitCode, String> {
+    let settings = conf::load(&start.conf).map_err(|error| error.to_string())?;
+    let mode = if start.once || !settings.daemonize { Mode::Once } else { Mode::Forever };
+    let logger = Logger::install(log_conf(&settings, start.verbose))
+        .map_err(|error| format!("cannot install the log: {error}"))?;
+    priorities(&settings);
+    log::info!(target: NOTICE, "Starting {}", std::process::id());
+    if mode == Mode::Forever {
+        settings.interval.as_ref().map_err(ConfError::to_string)?;
+    }
+    let hash = hash(start.swift)?;
+    let account = privilege::find(&settings.user).map_err(|error| error.to_string())?;
+    let _instance = match mode {
+        Mode::Forever => alone(start, &settings)?,
+        Mode::Once => None,
+    };
+    privilege::turn_into(&account).map_err(|error| error.to_string())?;
+    let stderr = if start.verbose { Stderr::Kept } else { Stderr::Released };
+    privilege::detach(stderr).map_err(|error| error.to_string())?;
+    for note in settings.notes() {
+        log::warn!("{note}");
+    }
+    let core = settings::core(&settings, mode, hash);
+    let daemon = Daemon { start: start.clone(), settings, logger, core };
+    let totals = if daemon.settings.lanes == 1 {
+        daemon.drive::<1>(blocked)?
+    } else {
+        daemon.drive::<LANES_MAX>(blocked)?
+    };
+    log::info!(target: NOTICE, "Exited {}", std::process::id());
+    // Swift leaves with 0 here, also when there was no devices directory at all.
+    let short = mode == Mode::Once && totals.is_none_or(|totals| 0 < totals.skipped);
+    Ok(if short { ExitCode::from(exit::CANNOT_RUN) } else { ExitCode::SUCCESS })
+}
+
+struct Daemon {
+    start: Start,
+    settings: Settings,
+    logger: &'static Logger,
+    core: Conf,
+}
+
+impl Daemon {
+    /// Audits until the end; what the last pass came to, if one ended or a stop ended it.
+    fn drive<const LANES: usize>(self, blocked: Blocked) -> Result<Option<Totals>, String> {
+        let Self { start, settings, logger, core } = self;
+        let ground = Ground::Devices {
+            root: Path::new("/").join(&settings.devices),
+            mount_check: settings.mount_check,
+        };
+        let lanes = settings.lanes;
+        let statsd = settings::statsd(&settings, seed());
+        let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
+        let mode = core.mode;
+        let drive: Arc<Drive<LANES>> = Arc::new(Drive::new(&core, ground, true, seed()));
+        let notify = Arc::new(Notify::from_environment());
+
+        let (orders, notes) = (Arc::clone(&drive), Arc::clone(&notify));
+        let mut running = settings;
+        let hand = move |signal| match signal {
+            Signal::Stop(stop) => {
+                match stop {
+                    Stop::Term => {
+                        log::info!(target: NOTICE, "SIGTERM received ({})", std::process::id());
+                    }
+                    Stop::Int => log::info!(target: NOTICE, "User quit"),
+                }
+                orders.order(Order::Stop);
+                notes.tell(Note::Stopping);
+            }
+            Signal::Reload => reload(&mut running, &start, &core, logger, &orders),
+            Signal::Status => {
+                let status = orders.status();
+                log::info!("{status}");
+                notes.tell(Note::Status(&status));
+            }
+        };
+        signals::watch(blocked, GRACE, hand)
+            .map_err(|error| format!("cannot wait for signals: {error}"))?;
+
+        let pause = |span| drive.pause(span);
+        let last_window = match mode {
+            Mode::Once => LastWindow::Dropped,
+            Mode::Forever => LastWindow::Kept,
+        };
+        let misplaced = AtomicU64::new(0);
+        let reporter =
+            Reporter { statsd, recon: Some(recon), pause: &pause, last_window, misplaced };
+        notify.tell(Note::Ready);
+        let ended = Mutex::new(None);
+        drive.run(lanes, &|said: &Said<'_>| {
+            reporter.say(said);
+            if let Report::Ended(it) = said.report {
+                *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(it.totals);
+            }
+        });
+        notify.tell(Note::Stopping);
+        let stopped = drive.is_stopped().then(Totals::default);
+        Ok(ended.into_inner().unwrap_or_else(PoisonError::into_inner).or(stopped))
+    }
+}
+
+/// Reads the conf again; a bad one changes nothing.
+fn reload<const LANES: usize>(
+    running: &mut Settings,
+    start: &Start,
+    core: &Conf,
+    logger: &Logger,
+    drive: &Drive<LANES>,
+) {
+    let read = conf::load(&start.conf).and_then(|settings| match &settings.interval {
+        Err(error) if core.mode == Mode::Forever => Err(error.clone()),
+        Ok(_) | Err(_) => Ok(settings),
+    });
+    let settings = match read {
+        Ok(settings) => settings,
+        Err(error) => {
+            log::error!("Conf not reloaded: {error}");
+            return;
+        }
+    };
+    let late: Vec<_> = running
+        .changed(&settings)
+        .into_iter()
+        .map(|option| option.name)
+        .filter(|name| !RELOADED.contains(name))
+        .collect();
+    logger.reload(log_conf(&settings, start.verbose));
+    drive.order(Order::Reload(&settings::core(&settings, core.mode, core.hash.clone())));
+    log::info!(target: NOTICE, "Conf reloaded");
+    if !late.is_empty() {
+        log::warn!("These options need a restart: {}", late.join(", "));
+    }
+    *running = settings;
+}
+
+fn log_conf(settings: &Settings, console: bool) -> LogConf {
+    let at = match &settings.log_udp_host {
+        Some(host) => SyslogAt::Udp(host.clone(), settings.log_udp_port),
+        None => SyslogAt::Socket(settings.log_address.clone()),
+    };
+    LogConf {
+        tag: settings.log_name.clone(),
+        least: match settings.log_level {
+            Level::Debug => Severity::Debug,
+            Level::Info => Severity::Info,
+            Level::Notice => Severity::Notice,
+            Level::Warning => Severity::Warning,
+            Level::Error => Severity::Error,
+            Level::Critical => Severity::Critical,
+        },
+        max_line_length: settings.log_max_line_length.unwrap_or(0),
+        facility: Facility(settings.log_facility),
+        at,
+        console,
+    }
+}
+
+/// Sets nice and I/O priority. What cannot be set is said, on stdout too, and that is all (Swift's
+/// `modify_priority`).
+fn priorities(settings: &Settings) {
+    let say = |what: &str, why: &dyn std::fmt::Display| {
+        log::error!("Unable to modify {what} priority: {why}");
+        // Whoever starts it reads stdout; if nobody does, the log has it.
+        let line = format!("WARNING: Unable to modify {what} priority: {why}\n");
+        let _closed = io::stdout().lock().write_all(line.as_bytes());
+    };
+    match &settings.nice_priority {
+        Some(Ok(priority)) => {
+            if let Err(error) = privilege::nice(*priority) {
+                say("nice", &error);
+            }
+        }
+        Some(Err(error)) => say("nice", error),
+        None => {}
+    }
+    match &settings.ionice {
+        Some(Ok(asked)) => {
+            let class = match asked.class {
+                IoClass::RealTime => privilege::IoClass::RealTime,
+                IoClass::BestEffort => privilege::IoClass::BestEffort,
+                IoClass::Idle => privilege::IoClass::Idle,
+            };
+            let priority = u8::try_from(asked.priority).unwrap_or(u8::MAX);
+            if let Err(error) = privilege::ionice(class, priority) {
+                say("ionice", &error);
+            }
+        }
+        Some(Err(error)) => say("ionice", error),
+        None => {}
+    }
+}
+
+/// Swift does not start without a hash path; here it only means that names are not checked.
+fn hash(needed: bool) -> Result<Option<HashConf>, String> {
+    match settings::hash(Path::new(SWIFT_CONF)) {
+        Err(why) if needed => Err(why),
+        Err(why) => {
+            log::warn!("Names are not compared with places: {why}");
+            Ok(None)
+        }
+        hash @ Ok(_) => hash,
+    }
+}
+
+/// Makes sure that no other daemon runs on this conf.
+fn alone(start: &Start, settings: &Settings) -> Result<Option<Instance>, String> {
+    let places = instance::places(settings.state_path.as_deref());
+    match instance::claim(&start.conf, &places) {
+        Ok(instance) => Ok(Some(instance)),
+        Err(error @ InstanceError::Running(_)) => Err(error.to_string()),
+        Err(error @ InstanceError::NoPlace(_)) => {
+            log::warn!("{error}");
+            Ok(None)
+        }
+    }
+}

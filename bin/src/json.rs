@@ -1,0 +1,82 @@
+//! One JSON object a database.
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use martlet_core::audit::{Audited, Fate};
+use martlet_core::check::Cell;
+use martlet_core::verdict::{Counts, Finding, Value};
+use martlet_platform_linux::drive::Said;
+use serde_json::{Map, Value as Json, json};
+
+/// The line for one audit, without its end.
+pub(crate) fn line(audited: &Audited<'_>, said: &Said<'_>) -> String {
+    let mut object = Map::new();
+    let bytes = audited.path.as_bytes();
+    let path = std::path::absolute(Path::new(OsStr::from_bytes(bytes)))
+        .map_or_else(|_| bytes.to_vec(), |path| path.as_os_str().as_bytes().to_vec());
+    object.insert("path".into(), String::from_utf8_lossy(&path).into());
+    if std::str::from_utf8(&path).is_err() {
+        let hex = path.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        object.insert("path_hex".into(), hex.into());
+    }
+    let place = audited.path.place();
+    let device = said
+        .device
+        .and_then(|target| target.path().file_name())
+        .filter(|_| matches!(said.device, Some(martlet_platform_linux::hands::Target::Device(_))));
+    let above = path.rsplit(|byte| *byte == b'/').nth(5).filter(|name| !name.is_empty());
+    let device = device.map(OsStrExt::as_bytes).or(above);
+    object.insert("device".into(), device.map_or(Json::Null, text));
+    let partition = Some(place.partition).filter(|name| !name.is_empty());
+    object.insert("partition".into(), partition.map_or(Json::Null, text));
+    object.insert("account".into(), cell(said.names.0));
+    object.insert("container".into(), cell(said.names.1));
+    object.insert("verdict".into(), audited.judged.verdict.word().into());
+    object.insert(
+        "counts".into(),
+        match audited.judged.counts {
+            Counts::Passed => "passed".into(),
+            Counts::Failed => "failed".into(),
+            Counts::Neither => Json::Null,
+        },
+    );
+    object.insert("findings".into(), audited.judged.findings.iter().map(finding).collect());
+    object.insert("detail".into(), Json::Null);
+    if audited.fate == Fate::Moved
+        && let Some(Ok(moved)) = said.moved
+    {
+        object.insert("moved_to".into(), text(moved.to.as_os_str().as_bytes()));
+    }
+    Json::Object(object).to_string()
+}
+
+fn text(bytes: &[u8]) -> Json {
+    String::from_utf8_lossy(bytes).into()
+}
+
+fn cell(cell: Cell<'_>) -> Json {
+    match cell {
+        Cell::Null => Json::Null,
+        Cell::Int(number) => number.into(),
+        Cell::Real(number) => number.into(),
+        Cell::Text(bytes) | Cell::Blob(bytes) => text(bytes),
+    }
+}
+
+fn finding(finding: &Finding) -> Json {
+    json!({
+        "code": finding.code.word(),
+        "expected": value(finding.expected),
+        "found": value(finding.found),
+        "where": finding.code.place(),
+    })
+}
+
+fn value(value: Value) -> Json {
+    match value {
+        Value::Nothing => Json::Null,
+        Value::Int(number) => number.into(),
+        Value::Md5(sum) => String::from_utf8_lossy(&martlet_core::place::hex(sum)).into(),
+    }
+}

@@ -1,0 +1,50 @@
+//! The log of a command at a terminal: lines on stderr, beside a progress bar.
+use std::io::{self, Write};
+
+use indicatif::ProgressBar;
+use log::LevelFilter;
+
+/// How a command logs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Console<'a> {
+    /// Begins each line, as Swift's `log_name` does.
+    pub(crate) tag: &'a str,
+    /// What is logged, unless `RUST_LOG` says otherwise.
+    pub(crate) level: LevelFilter,
+}
+
+impl Console<'_> {
+    /// Makes it the log of this process. A second one has no effect.
+    pub(crate) fn install(self, bar: ProgressBar) {
+        let tag = self.tag.to_owned();
+        let result = env_logger::Builder::new()
+            .filter_level(self.level)
+            .parse_default_env()
+            .format(move |out, record| {
+                // One line whatever the message holds: a name must not forge another.
+                let text = record.args().to_string();
+                let text: String = text.chars().map(escaped).collect();
+                writeln!(out, "{tag}: {text}")
+            })
+            .target(env_logger::Target::Pipe(Box::new(Beside(bar))))
+            .try_init();
+        debug_assert!(result.is_ok(), "a command installs its log once");
+    }
+}
+
+fn escaped(letter: char) -> String {
+    if letter.is_control() { format!("#{:03o}", u32::from(letter)) } else { letter.to_string() }
+}
+
+/// Writes to stderr while the bar is out of the way.
+struct Beside(ProgressBar);
+
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}

@@ -1,0 +1,62 @@
+//! From a conf's settings to what each part of the auditor takes.
+use std::path::Path;
+use std::time::Duration;
+
+use log::LevelFilter;
+use martlet_core::audit::{Conf, HASH_END_MAX, HashConf, Mode};
+use martlet_core::conf::Level;
+use martlet_platform_linux::conf::{Settings, load_swift_conf};
+use martlet_platform_linux::statsd::{Statsd, StatsdConf};
+
+/// The longest spacing: a rate of one in 31 years is no rate.
+const SPACING_MAX_SECONDS: f64 = 1e9;
+
+/// What the core takes. A bad `interval` matters only to a daemon.
+pub(crate) fn core(settings: &Settings, mode: Mode, hash: Option<HashConf>) -> Conf {
+    Conf {
+        mode,
+        interval: settings.interval.clone().unwrap_or_default(),
+        spacing: spacing(settings.containers_per_second.unwrap_or(0.0)),
+        quarantine: settings.quarantine,
+        hash,
+    }
+}
+
+/// The time between two audits at so many a second; none for 0, less and what is no number.
+pub(crate) fn spacing(per_second: f64) -> Duration {
+    if per_second.is_nan() || per_second <= 0.0 {
+        return Duration::ZERO;
+    }
+    Duration::from_secs_f64((1.0 / per_second).min(SPACING_MAX_SECONDS))
+}
+
+/// The hash path of a `swift.conf`.
+pub(crate) fn hash(file: &Path) -> Result<Option<HashConf>, String> {
+    let read = load_swift_conf(file).map_err(|error| error.to_string())?;
+    let long = || format!("{}: hash path longer than {HASH_END_MAX} bytes", file.display());
+    HashConf::new(&read.prefix, &read.suffix).ok_or_else(long).map(Some)
+}
+
+/// Metrics, if the conf wants any.
+pub(crate) fn statsd(settings: &Settings, seed: u64) -> Option<Statsd> {
+    let host = settings.log_statsd_host.clone().filter(|_| settings.statsd_emit_legacy)?;
+    let conf = StatsdConf {
+        host,
+        port: settings.log_statsd_port,
+        default_rate: settings.log_statsd_default_sample_rate,
+        rate_factor: settings.log_statsd_sample_rate_factor,
+        prefix: settings.log_statsd_metric_prefix.clone(),
+        log_name: settings.log_name.clone(),
+    };
+    Some(Statsd::new(&conf, seed))
+}
+
+/// The `log` crate's name of a level.
+pub(crate) fn level(level: Level) -> LevelFilter {
+    match level {
+        Level::Debug => LevelFilter::Debug,
+        Level::Info | Level::Notice => LevelFilter::Info,
+        Level::Warning => LevelFilter::Warn,
+        Level::Error | Level::Critical => LevelFilter::Error,
+    }
+}

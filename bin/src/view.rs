@@ -1,0 +1,231 @@
+//! What a person sees of a pass: progress while it lasts, a summary afterwards; or JSON lines.
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use martlet_core::audit::{Audited, Ended, Report};
+use martlet_core::check::Cell;
+use martlet_core::tally::Totals;
+use martlet_core::time::Mono;
+use martlet_core::verdict::Verdict;
+use martlet_platform_linux::clock;
+use martlet_platform_linux::drive::Said;
+use martlet_platform_linux::logging::Name;
+
+use crate::json;
+
+/// Between two plain lines of progress, where stderr is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks of the bar.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+/// Positions of the bar.
+const BAR: u64 = 1000;
+/// Databases named in the summary.
+const NAMED_MAX: usize = 20;
+
+/// What is to be seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// A JSON object a database on stdout.
+    pub(crate) json: bool,
+    /// No progress, no summary.
+    pub(crate) quiet: bool,
+    /// A line on stdout for each database that is not sound.
+    pub(crate) lines: bool,
+}
+
+/// The view of one pass.
+#[derive(Debug)]
+pub(crate) struct View {
+    options: Options,
+    bar: ProgressBar,
+    plain: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    began: Mono,
+    shown: Mono,
+    shares: BTreeMap<PathBuf, f64>,
+    totals: Totals,
+    slowest: Option<(Duration, String)>,
+    named: Vec<String>,
+    ended: Option<Ended>,
+    /// Stdout took no more: a closed pipe.
+    broken: bool,
+}
+
+impl View {
+    /// A view that has seen nothing.
+    pub(crate) fn new(options: Options) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let target = if terminal && !options.quiet {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(BAR), target);
+        let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let now = clock::mono();
+        let state = State {
+            began: now,
+            shown: now,
+            shares: BTreeMap::new(),
+            totals: Totals::default(),
+            slowest: None,
+            named: Vec::new(),
+            ended: None,
+            broken: false,
+        };
+        let plain = !terminal && !options.quiet;
+        Self { options, bar, plain, state: Mutex::new(state) }
+    }
+
+    /// The bar, for whoever writes to stderr beside it.
+    pub(crate) fn bar(&self) -> &ProgressBar {
+        &self.bar
+    }
+
+    /// Takes in what was said.
+    pub(crate) fn said(&self, said: &Said<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.report {
+            Report::Audited(audited) => {
+                self.audited(&mut state, audited, said);
+                self.progress(&mut state, said);
+            }
+            Report::Hit(..) => state.totals.skipped += 1,
+            Report::Ended(ended) => {
+                state.ended = Some(*ended);
+                self.bar.finish_and_clear();
+            }
+            Report::Began(_) | Report::Window(_) => {}
+            Report::Leaving(_) => self.bar.finish_and_clear(),
+        }
+    }
+
+    fn audited(&self, state: &mut State, audited: &Audited<'_>, said: &Said<'_>) {
+        state.totals.count(audited.judged.verdict);
+        let verdict = audited.judged.verdict;
+        let name = || name(audited, said);
+        if state.slowest.as_ref().is_none_or(|(slowest, _)| *slowest < audited.took) {
+            state.slowest = Some((audited.took, name()));
+        }
+        let ordinary = matches!(verdict, Verdict::Sound | Verdict::Deleted | Verdict::Vanished);
+        let line = || {
+            let mut line = format!("{:<14} {}", verdict.word(), name());
+            for finding in &audited.judged.findings {
+                let _ = write!(line, "  {}", finding.code.word());
+            }
+            line
+        };
+        if !ordinary && state.named.len() < NAMED_MAX {
+            state.named.push(line());
+        }
+        let out = if self.options.json {
+            json::line(audited, said)
+        } else if self.options.lines && !ordinary {
+            line()
+        } else {
+            return;
+        };
+        if !state.broken {
+            state.broken = self.bar.suspend(|| writeln!(io::stdout().lock(), "{out}")).is_err();
+        }
+    }
+
+    fn progress(&self, state: &mut State, said: &Said<'_>) {
+        let every = if self.plain { LINE_EVERY } else { DRAW_EVERY };
+        let now = clock::mono();
+        if let Some(device) = said.device
+            && state.shares.get(device.path()) != Some(&said.share)
+        {
+            state.shares.insert(device.path().to_owned(), said.share);
+        }
+        if now.since(state.shown) < every || self.options.quiet {
+            return;
+        }
+        state.shown = now;
+        let took = now.since(state.began).as_secs_f64();
+        let audited = state.totals.audited();
+        #[expect(clippy::cast_precision_loss, reason = "a share and a rate need no more")]
+        let (all, rate) = (said.progress.1.max(1) as f64, audited as f64 / took.max(1e-9));
+        let share = (state.shares.values().sum::<f64>() / all).clamp(0.0, 1.0);
+        let left = if 0.01 < share && 2.0 < took {
+            format!(", {:.0} s left", took / share - took)
+        } else {
+            String::new()
+        };
+        let damaged = state.totals.of(Verdict::Damaged);
+        let text = format!("{audited} databases, {rate:.0}/s, {damaged} damaged{left}");
+        if self.plain {
+            let _ = writeln!(io::stderr().lock(), "{:.0} %  {text}", share * 100.0);
+        } else {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "a share of BAR lies between 0 and BAR"
+            )]
+            self.bar.set_position((share * BAR as f64) as u64);
+            self.bar.set_message(text);
+        }
+    }
+
+    /// How the pass ended, if it did.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).ended
+    }
+
+    /// The summary that a person would want; empty if none is wanted.
+    pub(crate) fn summary(&self) -> String {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        if self.options.quiet {
+            return text;
+        }
+        let took = clock::mono().since(state.began);
+        let totals = state.ended.map_or(state.totals, |ended| ended.totals);
+        let _ = writeln!(text, "{} databases in {:.2} s", totals.audited(), took.as_secs_f64());
+        for verdict in Verdict::ALL.into_iter().filter(|verdict| 0 < totals.of(*verdict)) {
+            let _ = writeln!(text, "  {:>8}  {}", totals.of(verdict), verdict.word());
+        }
+        for (count, what) in [(totals.moved, "moved to quarantine"), (totals.skipped, "skipped")] {
+            if 0 < count {
+                let _ = writeln!(text, "  {count:>8}  {what}");
+            }
+        }
+        if let Some((took, name)) = &state.slowest {
+            let _ = writeln!(text, "slowest: {:.1} ms, {name}", took.as_secs_f64() * 1e3);
+        }
+        if !self.options.lines {
+            for line in &state.named {
+                let _ = writeln!(text, "{line}");
+            }
+            let ordinary = [Verdict::Sound, Verdict::Deleted, Verdict::Vanished];
+            let ordinary: u64 = ordinary.iter().map(|verdict| totals.of(*verdict)).sum();
+            let more = (totals.audited() - ordinary).saturating_sub(state.named.len() as u64);
+            if 0 < more {
+                let _ = writeln!(text, "and {more} more");
+            }
+        }
+        text
+    }
+}
+
+/// `account/container  path`, or the path alone.
+fn name(audited: &Audited<'_>, said: &Said<'_>) -> String {
+    let path = Name(audited.path.as_bytes());
+    match said.names {
+        (Cell::Text(account), Cell::Text(container)) => {
+            format!("{}/{}  {path}", Name(account), Name(container))
+        }
+        _ => path.to_string(),
+    }
+}

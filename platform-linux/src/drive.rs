@@ -1,0 +1,299 @@
+//! The loop: each lane asks the core for a step, does it, and tells what happened.
+//!
+//! A lane's thread asks for itself under one lock; handing work to another thread would cost more
+//! than the audit. One lane is the calling thread.
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use martlet_core::audit::{
+    Audited, Auditor, Conf, Device, Ended, Event, Fate, Lane, Mode, Order, Report, Step,
+};
+use martlet_core::check::Cell;
+use martlet_core::path::DbPath;
+use martlet_core::quarantine::What;
+use martlet_core::tally::{Totals, Window};
+use martlet_core::time::Mono;
+use martlet_core::verdict::Judged;
+use martlet_core::walk::{Floor, Trouble};
+
+use crate::check::CheckConf;
+use crate::clock;
+use crate::devices::devices;
+use crate::error::Error;
+use crate::hands::{Hands, Target};
+use crate::quarantine::Moved;
+
+/// Lanes at most; the conf allows no more.
+pub const LANES_MAX: usize = 32;
+/// Devices of a pass at most: rows of the core's table.
+pub const DEVICES_MAX: usize = 1024;
+
+/// What there is to walk.
+#[derive(Clone, Debug)]
+pub enum Ground {
+    /// The devices below a directory, listed anew for each pass.
+    Devices {
+        /// The directory of devices.
+        root: PathBuf,
+        /// Whether only mount points count.
+        mount_check: bool,
+    },
+    /// What a caller named.
+    Named(Vec<Target>),
+}
+
+/// Something said, with what only the platform knows of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// What the core says.
+    pub report: &'a Report<'a>,
+    /// Account and container of the audited database, NULL as far as they were not read.
+    pub names: (Cell<'a>, Cell<'a>),
+    /// The directory that could not be listed, for [`Report::Hit`].
+    pub place: &'a [u8],
+    /// Where a database was moved, or why it could not be.
+    pub moved: Option<&'a Result<Moved, Error>>,
+    /// How much of the device in progress lies behind, 0 to 1.
+    pub share: f64,
+    /// The device in progress, as it was named.
+    pub device: Option<&'a Target>,
+    /// Devices done and devices in all.
+    pub progress: (usize, usize),
+}
+
+/// One auditor, shared by its lanes and by those who give orders.
+#[derive(Debug)]
+pub struct Drive<const LANES: usize> {
+    auditor: Mutex<Auditor<LANES, DEVICES_MAX>>,
+    wake: Condvar,
+    stop: Arc<AtomicBool>,
+    ground: Ground,
+    targets: RwLock<Vec<Target>>,
+    check: CheckConf,
+}
+
+/// What a lane was asked for, kept past the lock.
+#[expect(clippy::large_enum_variant, reason = "it lies on the stack; a box would be an allocation")]
+enum Job {
+    Devices,
+    Walk(Device),
+    Check(DbPath),
+    Confirm(DbPath),
+    Move(DbPath, What),
+    Say(Kept, (usize, usize)),
+}
+
+/// A report, kept past the lock.
+#[expect(clippy::large_enum_variant, reason = "it lies on the stack; a box would be an allocation")]
+enum Kept {
+    Began(Mode),
+    Hit(Floor, Trouble),
+    Audited(DbPath, Judged, Duration, Fate),
+    Window(Window),
+    Ended(Ended),
+    Leaving(Window),
+}
+
+impl Job {
+    /// The step as a job; else until when to wait, or nothing: it is to leave.
+    fn of(step: &Step<'_>, progress: (usize, usize)) -> Result<Self, Option<Mono>> {
+        Ok(match step {
+            Step::Devices => Self::Devices,
+            Step::Walk(device) => Self::Walk(*device),
+            Step::Check(path) => Self::Check((*path).clone()),
+            Step::Confirm(path) => Self::Confirm((*path).clone()),
+            Step::Move(path, what) => Self::Move((*path).clone(), *what),
+            Step::Report(report) => Self::Say(Kept::of(report), progress),
+            Step::Wait(until) => return Err(Some(*until)),
+            Step::Exit => return Err(None),
+        })
+    }
+}
+
+impl Kept {
+    fn of(report: &Report<'_>) -> Self {
+        match report {
+            Report::Began(mode) => Self::Began(*mode),
+            Report::Hit(floor, trouble) => Self::Hit(*floor, *trouble),
+            Report::Audited(Audited { path, judged, took, fate }) => {
+                Self::Audited((*path).clone(), (*judged).clone(), *took, *fate)
+            }
+            Report::Window(window) => Self::Window(*window),
+            Report::Ended(ended) => Self::Ended(*ended),
+            Report::Leaving(window) => Self::Leaving(*window),
+        }
+    }
+
+    fn report(&self) -> Report<'_> {
+        match self {
+            Self::Began(mode) => Report::Began(*mode),
+            Self::Hit(floor, trouble) => Report::Hit(*floor, *trouble),
+            Self::Audited(path, judged, took, fate) => {
+                Report::Audited(Audited { path, judged, took: *took, fate: *fate })
+            }
+            Self::Window(window) => Report::Window(*window),
+            Self::Ended(ended) => Report::Ended(*ended),
+            Self::Leaving(window) => Report::Leaving(*window),
+        }
+    }
+}
+
+impl<const LANES: usize> Drive<LANES> {
+    /// An auditor of `ground`. `seed` is any number.
+    #[must_use]
+    pub fn new(conf: &Conf, ground: Ground, may_recover: bool, seed: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        Self {
+            auditor: Mutex::new(Auditor::new(conf, clock::now(), seed)),
+            wake: Condvar::new(),
+            ground,
+            targets: RwLock::new(Vec::new()),
+            check: CheckConf { may_recover, stop: Arc::clone(&stop) },
+            stop,
+        }
+    }
+
+    /// Gives an order, from any thread.
+    pub fn order(&self, order: Order<'_>) {
+        if order == Order::Stop {
+            self.stop.store(true, Ordering::Relaxed); // ends a look in progress
+        }
+        if self.lock().order(clock::now(), order) {
+            self.wake.notify_all();
+        }
+    }
+
+    /// Whether it was told to stop.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Waits as long as it is told; true, and at once, if it was told to stop.
+    #[must_use]
+    pub fn pause(&self, span: Duration) -> bool {
+        let until = clock::mono().after(span);
+        let mut auditor = self.lock();
+        while !self.is_stopped() && clock::mono() < until {
+            auditor = clock::wait(&self.wake, auditor, until);
+        }
+        self.is_stopped()
+    }
+
+    /// One line on where the auditor stands.
+    #[must_use]
+    pub fn status(&self) -> String {
+        let auditor = self.lock();
+        let (done, all) = auditor.progress();
+        let totals: &Totals = auditor.totals();
+        format!(
+            "{}: {done} of {all} devices done, {} databases audited, {} skipped, {} moved",
+            auditor.standing(),
+            totals.audited(),
+            totals.skipped,
+            totals.moved,
+        )
+    }
+
+    /// Runs `lanes` lanes until the auditor leaves; the calling thread is the first of them.
+    pub fn run(&self, lanes: u8, say: &(dyn Fn(&Said<'_>) + Sync)) {
+        let lanes = lanes.min(u8::try_from(LANES).unwrap_or(u8::MAX));
+        std::thread::scope(|threads| {
+            for lane in 1..lanes {
+                threads.spawn(move || self.lane(Lane(lane), say));
+            }
+            self.lane(Lane(0), say);
+        });
+    }
+
+    fn lane(&self, lane: Lane, say: &(dyn Fn(&Said<'_>) + Sync)) {
+        let mut hands = Hands::new(self.check.clone());
+        while let Some(job) = self.next(lane) {
+            match job {
+                Job::Devices => self.list_devices(lane),
+                Job::Walk(device) => {
+                    let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(target) = targets.get(usize::from(device.0)) {
+                        self.tell(lane, Event::Walked(hands.walk(device, target)));
+                    }
+                }
+                Job::Check(path) => self.tell(lane, Event::Checked(hands.check(&path))),
+                Job::Confirm(path) => self.tell(lane, Event::Confirmed(hands.confirm(&path))),
+                Job::Move(path, what) => {
+                    let moved = hands.move_away(&path, what);
+                    self.tell(lane, Event::Moved(moved));
+                }
+                Job::Say(kept, progress) => {
+                    self.say(&kept, progress, &hands, say);
+                    self.tell(lane, Event::Reported);
+                }
+            }
+        }
+    }
+
+    /// Waits for the next job; none if the lane is to leave.
+    fn next(&self, lane: Lane) -> Option<Job> {
+        let mut auditor = self.lock();
+        loop {
+            let progress = auditor.progress();
+            match Job::of(&auditor.poll(lane, clock::now()), progress) {
+                Ok(job) => return Some(job),
+                Err(Some(until)) => auditor = clock::wait(&self.wake, auditor, until),
+                Err(None) => return None,
+            }
+        }
+    }
+
+    fn tell(&self, lane: Lane, event: Event<'_>) {
+        if self.lock().handle(lane, clock::now(), event) {
+            self.wake.notify_all();
+        }
+    }
+
+    fn list_devices(&self, lane: Lane) {
+        let (targets, result) = match &self.ground {
+            Ground::Named(targets) => (targets.clone(), Ok(())),
+            Ground::Devices { root, mount_check } => match devices(root, *mount_check) {
+                Ok(found) => (found.found.into_iter().map(Target::Device).collect(), Ok(())),
+                Err(error) => (Vec::new(), Err(error.errno())),
+            },
+        };
+        let disks: Vec<u64> = targets.iter().map(Target::disk).collect();
+        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets;
+        for disk in disks {
+            self.tell(lane, Event::Device { disk });
+        }
+        self.tell(lane, Event::DevicesEnd(result));
+    }
+
+    fn say(
+        &self,
+        kept: &Kept,
+        progress: (usize, usize),
+        hands: &Hands,
+        say: &(dyn Fn(&Said<'_>) + Sync),
+    ) {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let place = match (kept, &self.ground) {
+            (Kept::Hit(Floor::Devices, _), Ground::Devices { root, .. }) => {
+                std::os::unix::ffi::OsStrExt::as_bytes(root.as_os_str())
+            }
+            _ => hands.place(),
+        };
+        say(&Said {
+            report: &kept.report(),
+            names: hands.names(),
+            place,
+            moved: hands.moved(),
+            share: hands.share(),
+            device: hands.device().and_then(|device| targets.get(usize::from(device.0))),
+            progress,
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Auditor<LANES, DEVICES_MAX>> {
+        self.auditor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,190 @@
+//! Says what the core reports, to those who listen to Swift's auditor: log, statsd, recon cache.
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use martlet_core::audit::{Audited, Ended, Fate, Report};
+use martlet_core::report::{
+    AUDITS_FAILED, AUDITS_PASSED, AUDITS_SINCE, Began, Cause, Completed, PASS_COMPLETED, Since,
+    quarantine_reason,
+};
+use martlet_core::tally::Window;
+use martlet_core::verdict::{Counts, Verdict};
+use martlet_core::walk::{Floor, Trouble};
+
+use crate::drive::{DEVICES_MAX, Said};
+use crate::logging::Name;
+use crate::python::{Number, os_error};
+use crate::recon;
+use crate::statsd::Statsd;
+
+/// The file of the container daemons in `recon_cache_path`.
+pub const RECON_FILE: &str = "container.recon";
+/// How long others may hold the recon cache's lock (Swift's `dump_recon_cache`).
+const RECON_PATIENCE: Duration = Duration::from_secs(2);
+/// Misplaced databases named in one pass: a wrong hash path in swift.conf makes all of them so.
+const MISPLACED_SAID_MAX: u64 = 10;
+
+/// Whether the window in progress is said, and kept in the recon cache, when Swift would drop it:
+/// at the end of a single pass, and when told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastWindow {
+    /// As Swift does: nothing.
+    Dropped,
+    /// To the log.
+    Logged,
+    /// To log and recon cache.
+    Kept,
+}
+
+/// Waits as long as it is told and answers `false`; answers `true` once the process is to stop.
+pub type Pause<'a> = dyn Fn(Duration) -> bool + Sync + 'a;
+
+/// Says what is reported.
+pub struct Reporter<'a> {
+    /// Metrics, if any are wanted.
+    pub statsd: Option<Statsd>,
+    /// The recon cache, if one is kept.
+    pub recon: Option<PathBuf>,
+    /// How to wait for the recon cache's lock.
+    pub pause: &'a Pause<'a>,
+    /// What becomes of a window that is not full.
+    pub last_window: LastWindow,
+    /// Misplaced databases of the pass.
+    pub misplaced: AtomicU64,
+}
+
+impl Reporter<'_> {
+    /// Says it.
+    pub fn say(&self, said: &Said<'_>) {
+        match said.report {
+            Report::Began(mode) => {
+                self.misplaced.store(0, Ordering::Relaxed);
+                log::info!("{}", Began(*mode));
+            }
+            Report::Hit(floor, trouble) => skipped(*floor, *trouble, said.place),
+            Report::Audited(audited) => self.audited(audited, said),
+            Report::Window(window) => self.window(*window),
+            Report::Ended(ended) => self.ended(ended),
+            Report::Leaving(window) => self.last_window(*window),
+        }
+    }
+
+    fn audited(&self, audited: &Audited<'_>, said: &Said<'_>) {
+        let path = Name(audited.path.as_bytes());
+        if let (Fate::Moved, Some(Ok(moved))) = (audited.fate, said.moved) {
+            let reason = quarantine_reason(audited.judged);
+            let (from, to) = (moved.from.display(), moved.to.display());
+            log::error!("Quarantined {from} to {to} due to {reason}");
+            if let Some(error) = &moved.unsynced {
+                log::warn!("{error}");
+            }
+        }
+        match audited.judged.counts {
+            Counts::Passed => {
+                self.increment("passes");
+                log::debug!("Audit passed for {path}");
+            }
+            Counts::Failed => {
+                self.increment("failures");
+                let words = path.to_string();
+                let cause = Cause { path: &words, judged: audited.judged, detail: "" };
+                log::error!("ERROR Could not get container info {path}: {cause}");
+            }
+            Counts::Neither => {}
+        }
+        if let (Fate::NotMoved(_), Some(Err(error))) = (audited.fate, said.moved) {
+            log::error!("Could not quarantine {path}: {error}");
+        }
+        if audited.judged.verdict == Verdict::Misplaced {
+            self.misplaced(audited);
+        }
+        if let Some(statsd) = &self.statsd {
+            statsd.timing("timing", audited.took.as_secs_f64() * 1000.0);
+        }
+    }
+
+    fn misplaced(&self, audited: &Audited<'_>) {
+        let before = self.misplaced.fetch_add(1, Ordering::Relaxed);
+        if before < MISPLACED_SAID_MAX {
+            let path = Name(audited.path.as_bytes());
+            let codes: Vec<_> = audited.judged.findings.iter().map(|it| it.code.word()).collect();
+            log::warn!("Misplaced {path}: {}", codes.join(" "));
+        }
+    }
+
+    fn increment(&self, name: &str) {
+        if let Some(statsd) = &self.statsd {
+            statsd.increment(name);
+        }
+    }
+
+    fn window(&self, window: Window) {
+        log::info!("{}", Since(window));
+        self.recon_window(window);
+    }
+
+    fn ended(&self, ended: &Ended) {
+        log::info!("{}", Completed(ended.mode, ended.took));
+        self.recon(&[(PASS_COMPLETED, Number::Float(ended.took.as_secs_f64()))]);
+        let misplaced = self.misplaced.load(Ordering::Relaxed);
+        if MISPLACED_SAID_MAX < misplaced {
+            log::warn!(
+                "{misplaced} databases are misplaced; if these are all of a device's, look at the \
+                 hash path in swift.conf"
+            );
+        }
+        if ended.mode == martlet_core::audit::Mode::Once {
+            self.last_window(ended.window);
+        }
+    }
+
+    fn last_window(&self, window: Window) {
+        if self.last_window != LastWindow::Dropped {
+            log::info!("{}", Since(window));
+        }
+        if self.last_window == LastWindow::Kept {
+            self.recon_window(window);
+        }
+    }
+
+    fn recon_window(&self, window: Window) {
+        #[expect(clippy::cast_precision_loss, reason = "microseconds fit a float until 2255")]
+        let since = window.since.as_micros() as f64 / 1e6;
+        let count = |count: u64| Number::Integer(i64::try_from(count).unwrap_or(i64::MAX));
+        self.recon(&[
+            (AUDITS_SINCE, Number::Float(since)),
+            (AUDITS_PASSED, count(window.passed)),
+            (AUDITS_FAILED, count(window.failed)),
+        ]);
+    }
+
+    fn recon(&self, entries: &[(&str, Number)]) {
+        let Some(file) = &self.recon else { return };
+        if let Err(error) = recon::dump(file, entries, RECON_PATIENCE, self.pause) {
+            log::error!("{error}");
+        }
+    }
+}
+
+/// Swift's `Skipping …` (`audit_location_generator`).
+fn skipped(floor: Floor, trouble: Trouble, place: &[u8]) {
+    let path = Path::new(OsStr::from_bytes(place));
+    let name = Name(place);
+    match trouble {
+        Trouble::NotMounted => {
+            let device = path.file_name().unwrap_or(path.as_os_str());
+            log::warn!("Skipping {} as it is not mounted", Name(device.as_bytes()));
+        }
+        Trouble::Errno(errno) => {
+            let why = os_error(&std::io::Error::from_raw_os_error(errno));
+            let level = if floor == Floor::Devices { log::Level::Error } else { log::Level::Warn };
+            log::log!(level, "Skipping {name} because {why}: '{name}'");
+        }
+        Trouble::TooMany => {
+            log::error!("Skipping all but {DEVICES_MAX} devices of {name}");
+        }
+    }
+}
