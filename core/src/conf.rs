@@ -93,12 +93,20 @@ impl Level {
     /// What `log_level` means: `getattr(logging, text.upper(), logging.INFO)`.
     ///
     /// NOTICE is not a name that Python's module has, so it means INFO, as does any unknown name.
-    /// NOTSET leaves it to the root logger, whose level is WARNING.
     #[must_use]
     pub fn named(text: &str) -> Self {
+        Self::known(text).unwrap_or(Self::Info)
+    }
+
+    /// The level of a name that Python's module has, in any case.
+    ///
+    /// NOTSET leaves it to the root logger, whose level is WARNING.
+    #[must_use]
+    pub fn known(text: &str) -> Option<Self> {
         let is = |name: &str| text.chars().flat_map(char::to_uppercase).eq(name.chars());
         let levels = [
             ("DEBUG", Self::Debug),
+            ("INFO", Self::Info),
             ("WARNING", Self::Warning),
             ("WARN", Self::Warning),
             ("NOTSET", Self::Warning),
@@ -106,15 +114,24 @@ impl Level {
             ("CRITICAL", Self::Critical),
             ("FATAL", Self::Critical),
         ];
-        levels.iter().find(|(name, _)| is(name)).map_or(Self::Info, |(_, level)| *level)
+        levels.iter().find(|(name, _)| is(name)).map(|(_, level)| *level)
     }
 }
 
 /// The number of a syslog facility, 0 to 23: `getattr(SysLogHandler, text, LOG_LOCAL0)`.
+#[must_use]
+pub fn facility(text: &str) -> u8 {
+    known_facility(text).unwrap_or(LOG_LOCAL0)
+}
+
+/// The facility of an unknown name.
+const LOG_LOCAL0: u8 = 16;
+
+/// The number of a facility that Python's module has, letter for letter.
 ///
 /// The names of priorities are attributes there too, so that `LOG_INFO` means facility 6.
 #[must_use]
-pub fn facility(text: &str) -> u8 {
+pub fn known_facility(text: &str) -> Option<u8> {
     let names = [
         ("LOG_KERN", 0),
         ("LOG_USER", 1),
@@ -132,6 +149,7 @@ pub fn facility(text: &str) -> u8 {
         ("LOG_SECURITY", 13),
         ("LOG_CONSOLE", 14),
         ("LOG_SOLCRON", 15),
+        ("LOG_LOCAL0", LOG_LOCAL0),
         ("LOG_LOCAL1", 17),
         ("LOG_LOCAL2", 18),
         ("LOG_LOCAL3", 19),
@@ -148,7 +166,7 @@ pub fn facility(text: &str) -> u8 {
         ("LOG_INFO", 6),
         ("LOG_DEBUG", 7),
     ];
-    names.iter().find(|(name, _)| *name == text).map_or(16, |(_, number)| *number)
+    names.iter().find(|(name, _)| *name == text).map(|(_, number)| *number)
 }
 
 /// A class of the kernel's I/O scheduler (`ioprio_set(2)`).
@@ -291,6 +309,8 @@ mod tests {
         check("", Level::Info);
         check("LOUD", Level::Info);
         check("DEBUG ", Level::Info);
+        assert_eq!(Level::known("Info"), Some(Level::Info));
+        assert_eq!(Level::known("NOTICE"), None);
     }
 
     #[test]
@@ -304,6 +324,8 @@ mod tests {
         check("local3", 16);
         check("log_local3", 16);
         check("", 16);
+        assert_eq!(known_facility("LOG_LOCAL0"), Some(16));
+        assert_eq!(known_facility("local3"), None);
     }
 
     #[test]

@@ -71,7 +71,8 @@ impl fmt::Display for ConfError {
             Self::Value(bad) => {
                 let (section, value) = (shown(&bad.section), shown(&bad.value));
                 write!(f, "{}: [{section}] {} = {value}: ", shown_path(&bad.file), bad.key)?;
-                f.write_str(&bad.why)
+                f.write_str(&bad.why)?;
+                if has_comment(&bad.value) { write!(f, " ({COMMENT})") } else { Ok(()) }
             }
             Self::NoSwiftConf(path, why) => write!(f, "cannot read {}: {why}", shown_path(path)),
             Self::NoHashPath(path) => write!(
@@ -374,6 +375,14 @@ impl<'a> Options<'a> {
             skipped: Vec::new(),
         })
     }
+}
+
+/// What is said of a value that ends in a comment.
+const COMMENT: &str = "a comment needs a line of its own";
+
+/// Whether a value looks as if it ended in a comment, which Swift takes for a part of it.
+fn has_comment(value: &str) -> bool {
+    [" #", " ;", "\t#", "\t;"].iter().any(|mark| value.contains(mark))
 }
 
 /// Names between commas, without spaces around them; empty ones do not count.

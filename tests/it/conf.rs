@@ -1,5 +1,5 @@
 //! The conf: what Swift's own readers say of the same texts, and what an operator is told.
-use martlet_core::conf::{Level, LogFormat, OPTIONS};
+use martlet_core::conf::{Level, LogFormat};
 use martlet_platform_linux::conf::{self, Settings};
 use std::fmt::Write as _;
 use std::fs;
@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
+mod explain;
 mod oracle;
 mod sample;
 
@@ -53,7 +54,7 @@ fn a_mistake_is_one_line_with_its_place() {
     a("interval =", "a.conf: [container-auditor] interval = : not a number of seconds");
     a(
         "interval = 30 ; slow",
-        "a.conf: [container-auditor] interval = 30 ; slow: not a number of seconds",
+        "a.conf: [container-auditor] interval = 30 ; slow: not a number of seconds (a comment needs a line of its own)",
     );
     a("interval = 1\n  2", "a.conf: [container-auditor] interval = 1\\n2: not a number of seconds");
     a("interval = 1\ninterval = 2", "a.conf:3: [container-auditor] interval is there twice");
@@ -160,7 +161,6 @@ fn values_arrive_with_their_units() {
         (lab.log_name.as_str(), lab.log_statsd_metric_prefix.as_str()),
         ("lab-3", "lab-3.100%")
     );
-    assert_eq!(lab.notes().len(), 1, "handlers are Python's");
 
     let own = section(
         "quarantine = off\nquarantine_limit = 0\nquarantine_share = 2.5%\nlanes = 4\nstate_path =\n\
@@ -209,101 +209,6 @@ fn priorities_that_cannot_be_set_are_said_and_passed_over() {
         section("ionice_class = IOPRIO_CLASS_RT\nionice_priority = x").expect("Swift goes on");
     let ionice = odd.ionice.and_then(Result::err).expect("a line").to_string();
     assert!(ionice.ends_with("ionice_priority = x: not a whole number"), "{ionice}");
-}
-
-#[test]
-fn every_value_can_be_traced_to_its_line() {
-    let dir = TempDir::new().expect("a temporary directory");
-    let (one, two) = (dir.path().join("00.conf"), dir.path().join("10.conf"));
-    fs::write(
-        &one,
-        "[DEFAULT]\nroot = /r\ndevices = %(root)s/n\n[container-auditor]\ninterval = 1\n",
-    )
-    .expect("a file");
-    fs::write(&two, "# later\n[container-auditor]\ninterval = 2\n").expect("a file");
-    let settings = conf::load(dir.path()).expect("a good conf");
-    let told: Vec<String> = settings.effective().map(|option| option.to_string()).collect();
-    assert_eq!(told.len(), OPTIONS.len());
-    assert_eq!(told[0], format!("devices = /r/n  ({}:3, [DEFAULT])", one.display()));
-    assert_eq!(told[1], "mount_check = true  (default)");
-    assert_eq!(told[2], format!("interval = 2  ({}:3, [container-auditor])", two.display()));
-    assert!(settings.unknown().is_empty(), "root is referred to");
-
-    fs::write(&two, "[container-auditor]\ninterval = 1800.0\nlanes = 1\n").expect("a file");
-    let other = conf::load(dir.path()).expect("a good conf");
-    let changed: Vec<&str> = settings.changed(&other).iter().map(|option| option.name).collect();
-    assert_eq!(changed, ["interval"], "a default that is written down is no change");
-}
-
-#[test]
-fn what_is_not_understood_is_said_where_it_helps() {
-    let unknown = |text: &str| -> Vec<String> {
-        let settings = load(text).expect("a good conf");
-        let cut = |line: String| {
-            line.split_once("a.conf:").map_or(String::new(), |(_, rest)| rest.to_owned())
-        };
-        settings.unknown().iter().map(|key| cut(key.to_string())).collect()
-    };
-    let a = |key: &str| unknown(&format!("[container-auditor]\n{key} = 1\n"));
-    let meant = |name: &str| [format!("not an option; did you mean {name}?")];
-    let check = |key: &str, name: &str| {
-        assert_eq!(a(key), meant(name).map(|says| format!("2: [container-auditor] {key}: {says}")));
-    };
-    check("intervall", "interval");
-    check("inteval", "interval");
-    check("Interval", "interval");
-    check("containers-per-second", "containers_per_second");
-    check("container_per_second", "containers_per_second");
-    check("log_lvel", "log_level");
-    check("qurantine", "quarantine");
-    check("mount_chekc", "mount_check");
-    assert_eq!(a("colour"), ["2: [container-auditor] colour: not an option of the auditor"]);
-    assert_eq!(a("bind_port"), ["2: [container-auditor] bind_port: not an option of the auditor"]);
-    assert_eq!(
-        a("set interval"),
-        [
-            "2: [container-auditor] set interval: \"set\" is for paste pipelines and has no effect here; write interval = 1"
-        ]
-    );
-    assert_eq!(
-        unknown("[DEFAULT]\nlog_statsd_hots = x\ncolour = x\n[container-auditor]\n"),
-        ["2: [DEFAULT] log_statsd_hots: not an option; did you mean log_statsd_host?"]
-    );
-    let others = [
-        "swift_dir",
-        "workers",
-        "bind_ip",
-        "bind_port",
-        "bind_timeout",
-        "backlog",
-        "max_clients",
-        "keep_idle",
-        "db_query_logging",
-        "allowed_sync_hosts",
-        "client_timeout",
-        "statsd_label_mode",
-        "log_headers",
-        "statsd_user_label_node",
-        "conn_timeout",
-        "node_timeout",
-        "auto_create_account_prefix",
-        "here",
-        "replication_server",
-        "expiring_objects_account_name",
-        "concurrency",
-        "reclaim_age",
-        "run_pause",
-        "slowdown",
-        "account_suppression_time",
-        "key_file",
-        "cert_file",
-        "reload_config",
-        "cors_allow_origin",
-    ];
-    for key in others {
-        let said = unknown(&format!("[DEFAULT]\n{key} = 1\n[container-auditor]\n"));
-        assert!(said.is_empty(), "{key} is for other daemons: {said:?}");
-    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What an operator asks of a conf: what holds, where it comes from, what is not understood.
-use super::{Opt, Settings};
+use super::{COMMENT, Opt, Settings, has_comment};
 use crate::ini::{DEFAULT, Entry, Origin, shown, shown_path};
-use martlet_core::conf::OPTIONS;
+use martlet_core::conf::{Kind, Level, OPTIONS, known_facility, switch};
+use martlet_core::python::float;
 use std::fmt;
 
 /// An option and what holds for it.
@@ -86,18 +87,20 @@ impl Settings {
     }
 
     /// What else an operator should know of this conf, a line each: files that were passed over,
-    /// settings that Martlet does not follow, values that Swift cannot run with for long.
+    /// and values that are taken, as Swift takes them, but hardly mean what they say.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        for (file, why) in &self.skipped {
-            notes.push(format!("{}: passed over: {}", shown_path(file), shown(why)));
-        }
-        if !self.log_custom_handlers.is_empty() {
-            let names = shown(&self.log_custom_handlers.join(", "));
-            notes.push(format!("log_custom_handlers = {names}: Python functions are not called"));
-        }
-        notes
+        let skipped = self.skipped.iter();
+        let skipped =
+            skipped.map(|(file, why)| format!("{}: passed over: {}", shown_path(file), shown(why)));
+        let doubts = self.effective().filter_map(|option| {
+            let Origin { file, line, section } = option.origin?;
+            let (file, section) = (shown_path(file), shown(section));
+            let (name, value) = (option.option.name, shown(option.value));
+            let doubt = doubt(option.option, option.value)?;
+            Some(format!("{file}:{line}: [{section}] {name} = {value}: {doubt}"))
+        });
+        skipped.chain(doubts).collect()
     }
 
     /// The options whose text differs between two confs.
@@ -106,6 +109,31 @@ impl Settings {
         let pairs = self.effective().zip(other.effective());
         pairs.filter(|(a, b)| a.value != b.value).map(|(a, _)| a.option).collect()
     }
+}
+
+/// Why a value that is taken hardly means what it says, if so.
+fn doubt(option: &Opt, value: &str) -> Option<&'static str> {
+    let relative = !value.is_empty() && !value.starts_with('/');
+    let (is_so, why) = match option.kind {
+        Kind::Bool => (switch(value).is_none(), "neither true nor false: false is used"),
+        Kind::Level => (Level::known(value).is_none(), "not a level: INFO is used"),
+        Kind::Facility => (known_facility(value).is_none(), "not a facility: LOG_LOCAL0 is used"),
+        Kind::List => (!value.is_empty(), "Python functions are not called"),
+        Kind::Path if relative => (true, "a relative path is seen from /"),
+        Kind::Path | Kind::Text => (has_comment(value), COMMENT),
+        Kind::Float => {
+            let endless = option.name == "interval" && float(value.as_bytes()) == Some(0.0);
+            (endless, "passes follow each other without a pause")
+        }
+        Kind::Switch
+        | Kind::Int
+        | Kind::Percent
+        | Kind::Seconds
+        | Kind::IoClass
+        | Kind::Reserve
+        | Kind::Format => return None,
+    };
+    is_so.then_some(why)
 }
 
 /// The name in `set NAME`, the form of a paste pipeline.
