@@ -28,12 +28,9 @@ pub fn sources(conf: &Path) -> Result<Sources, ConfError> {
     for file in files {
         match read(&file, room) {
             Ok(bytes) => {
-                let too_many = room < bytes.len();
+                // With no room left a file still shows, by one byte, that there is too much.
                 room = room.saturating_sub(bytes.len());
                 sources.read.push(Source { file, bytes });
-                if too_many {
-                    break; // the reader of the texts says so
-                }
             }
             Err(error) => sources.skipped.push((file, error.to_string())),
         }

@@ -51,6 +51,11 @@ fn what_is_not_understood_is_said_where_it_helps() {
     check("log_lvel", "log_level");
     check("qurantine", "quarantine");
     check("mount_chekc", "mount_check");
+    assert_eq!(
+        unknown("[container-auditor]\nroot = /r\ndevices = %(root)s\n"),
+        Vec::<String>::new(),
+        "a key that another refers to is understood"
+    );
     assert_eq!(a("colour"), ["2: [container-auditor] colour: not an option of the auditor"]);
     assert_eq!(a("bind_port"), ["2: [container-auditor] bind_port: not an option of the auditor"]);
     assert_eq!(
