@@ -23,8 +23,8 @@ const SQLITE_READONLY: i32 = 8;
 
 /// What Swift asks first, of every database.
 const FIRST: &str = "SELECT put_timestamp, delete_timestamp, object_count FROM container_stat";
-const FIRST_NAMES: [(usize, &str); 3] =
-    [(0, "put_timestamp"), (1, "delete_timestamp"), (2, "object_count")];
+const FIRST_NAMES: [(usize, &str); 2] = [(0, "put_timestamp"), (1, "delete_timestamp")];
+const COUNT_NAME: [(usize, &str); 1] = [(2, "object_count")];
 
 /// What Swift asks next, if the container is not deleted; the last columns came later, and older
 /// databases are read with these in their place.
@@ -54,13 +54,13 @@ const WHOLE: [&str; 4] = [
     ),
 ];
 const WHOLE_NAMES: [(usize, &str); 3] =
-    [(0, "account"), (1, "container"), (16, "storage_policy_index")];
+    [(0, "account"), (1, "container"), (17, "storage_policy_index")];
 const RETIRING_NAMES: [(usize, &str); 5] = [
     (0, "account"),
     (1, "container"),
     (7, "object_count"),
     (8, "bytes_used"),
-    (16, "storage_policy_index"),
+    (17, "storage_policy_index"),
 ];
 
 /// What a checker may do, and what ends its looks.
@@ -82,7 +82,6 @@ pub struct Checker {
     put: Kept,
     delete: Kept,
     count: Kept,
-    policy: Kept,
     revived: bool,
     decoder: Box<Decoder>,
 }
@@ -99,7 +98,6 @@ impl Checker {
             put: Kept::default(),
             delete: Kept::default(),
             count: Kept::default(),
-            policy: Kept::default(),
             revived: false,
             decoder: Box::default(),
         }
@@ -142,7 +140,6 @@ impl Checker {
             &mut self.put,
             &mut self.delete,
             &mut self.count,
-            &mut self.policy,
         ] {
             kept.keep(Cell::Null);
         }
@@ -176,7 +173,7 @@ impl Checker {
     fn examine(&mut self, path: &[u8], access: Access) -> Result<(), Ended> {
         let kin = beside::kin(path)?;
         let database = Database::open(path, access, &self.leash)?;
-        self.first(&database)?;
+        let count_named = self.first(&database)?;
         let mut has_names = false;
         let mut is_sharded = false;
         match &kin {
@@ -196,12 +193,21 @@ impl Checker {
             }
             Kin::Older => {}
         }
+        if !is_sharded && !matches!(kin, Kin::Newest(_)) {
+            // Nothing stands for the row's own count, so Python has to find it.
+            count_named?;
+        }
         if kin != Kin::Older && beside::has_pending(path) {
             // Swift merges pending updates into the newest file before it reads; here they are read
-            // beside it.
-            self.whole(&database)?;
-            has_names = true;
-            self.pend(path, &database, kin == Kin::Only && !is_sharded)?;
+            // beside it. They matter only to a count that is the file's own, and zero.
+            let is_own = kin == Kin::Only && !is_sharded;
+            let policy = if is_own && stamp::is_zero_like(self.count.cell()) {
+                pending::policy(&database)?
+            } else {
+                None
+            };
+            let updates = pending::read(path, &mut self.decoder, policy)?;
+            self.revived = updates.would_revive(&database)?;
         }
         let count = if self.revived { Cell::Int(1) } else { self.count.cell() };
         match stamp::is_deleted(self.put.cell(), self.delete.cell(), count) {
@@ -210,35 +216,23 @@ impl Checker {
         }
     }
 
-    /// Reads what is pending. Its objects matter only if the count is the file's `own`, and zero.
-    fn pend(&mut self, path: &[u8], database: &Database, own: bool) -> Result<(), Ended> {
-        let policy = match self.policy.cell() {
-            Cell::Int(policy) => policy,
-            Cell::Null | Cell::Real(_) | Cell::Text(_) | Cell::Blob(_) => 0,
-        };
-        let updates = pending::read(path, &mut self.decoder, policy)?;
-        if own && stamp::is_zero_like(self.count.cell()) {
-            self.revived = updates.would_revive(database, policy)?;
-        }
-        Ok(())
-    }
-
-    fn first(&mut self, database: &Database) -> Result<(), Ended> {
+    /// Reads the first row; what it says of the count's name matters if the count does.
+    fn first(&mut self, database: &Database) -> Result<Result<(), Ended>, Ended> {
         let mut statement = database.prepare(FIRST)?;
         named(&statement, &FIRST_NAMES)?;
+        let count_named = named(&statement, &COUNT_NAME);
         let found = database.first_row(&mut statement, [], |row| {
             self.put.keep(cell(row, 0));
             self.delete.keep(cell(row, 1));
             self.count.keep(cell(row, 2));
         })?;
-        if found { Ok(()) } else { Err(Ended::Fault(Fault::NoRow)) }
+        if found { Ok(count_named) } else { Err(Ended::Fault(Fault::NoRow)) }
     }
 
     fn whole(&mut self, database: &Database) -> Result<(), Ended> {
         whole(database, &WHOLE_NAMES, |row| {
             self.account.keep(cell(row, 0));
             self.container.keep(cell(row, 1));
-            self.policy.keep(cell(row, 16));
         })
     }
 

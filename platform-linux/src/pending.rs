@@ -21,19 +21,43 @@ const BYTES_MAX: u64 = 16 << 20;
 const SQLITE_CANTOPEN: i32 = 14;
 const SQLITE_IOERR_READ: i32 = 266;
 
+/// The policy whose objects make up the container's count; none if no object does.
+pub(crate) fn policy(database: &Database) -> Result<Option<i64>, Ended> {
+    let mut statement = match database.prepare("SELECT storage_policy_index FROM container_stat") {
+        // Databases from before the column have one policy, and its number is 0.
+        Err(Ended::Fault(Fault::Schema)) => return Ok(Some(0)),
+        prepared => prepared?,
+    };
+    let mut policy = None;
+    database.first_row(&mut statement, [], |row| {
+        if let Cell::Int(found) = cell(row, 0) {
+            policy = Some(found);
+        }
+    })?;
+    Ok(policy)
+}
+
 /// What is pending, so far as it matters.
 #[derive(Debug, Default)]
 pub(crate) struct Updates {
     /// The last state of each object of the container's policy: when, and whether it counts.
     objects: HashMap<Vec<u8>, (Stamp, bool)>,
+    /// The policy; without one no object matters.
+    policy: Option<i64>,
+    /// Whether there is anything to merge.
+    any: bool,
     /// More objects than are told apart, one of them put.
     beyond: bool,
 }
 
 /// Reads the pending file of the container that `path` belongs to; nothing if there is none, or if
-/// it is empty. `policy` is the container's. An entry that Swift drops is skipped.
-pub(crate) fn read(path: &[u8], decoder: &mut Decoder, policy: i64) -> Result<Updates, Ended> {
-    let mut updates = Updates::default();
+/// it is empty. Of the objects only those of `policy` are kept. An entry that Swift drops is skipped.
+pub(crate) fn read(
+    path: &[u8],
+    decoder: &mut Decoder,
+    policy: Option<i64>,
+) -> Result<Updates, Ended> {
+    let mut updates = Updates { policy, ..Updates::default() };
     let path = beside::pending(path);
     let Ok(found) = std::fs::metadata(beside::native(&path)) else { return Ok(updates) };
     // Swift looks at the size first, so an empty file may be of any type.
@@ -62,7 +86,7 @@ pub(crate) fn read(path: &[u8], decoder: &mut Decoder, policy: i64) -> Result<Up
         };
         for byte in &chunk[..read] {
             if *byte == b':' {
-                updates.end(decoder, is_empty, policy)?;
+                updates.end(decoder, is_empty)?;
                 is_empty = true;
             } else {
                 decoder.push(*byte);
@@ -70,7 +94,7 @@ pub(crate) fn read(path: &[u8], decoder: &mut Decoder, policy: i64) -> Result<Up
             }
         }
         if read == 0 {
-            updates.end(decoder, is_empty, policy)?;
+            updates.end(decoder, is_empty)?;
             return Ok(updates);
         }
     }
@@ -78,16 +102,19 @@ pub(crate) fn read(path: &[u8], decoder: &mut Decoder, policy: i64) -> Result<Up
 
 impl Updates {
     /// Takes the entry that ends here.
-    fn end(&mut self, decoder: &mut Decoder, is_empty: bool, policy: i64) -> Result<(), Ended> {
+    fn end(&mut self, decoder: &mut Decoder, is_empty: bool) -> Result<(), Ended> {
         if is_empty {
             return Ok(());
         }
         let taken = match decoder.entry() {
-            Entry::Update(update) if update.policy == Some(policy) => {
-                self.take(&update);
+            Entry::Update(update) => {
+                self.any = true;
+                if self.policy.is_some() && update.policy == self.policy {
+                    self.take(&update);
+                }
                 Ok(())
             }
-            Entry::Update(_) | Entry::Invalid => Ok(()),
+            Entry::Invalid => Ok(()),
             Entry::Poison => Err(Ended::Fault(Fault::PoisonPending)),
         };
         decoder.clear();
@@ -113,16 +140,12 @@ impl Updates {
 
     /// Whether merging them would leave an object in an empty container: one that was put, and not
     /// later deleted in the object table.
-    pub(crate) fn would_revive(&self, database: &Database, policy: i64) -> Result<bool, Ended> {
-        if self.beyond {
-            return Ok(true);
-        }
-        let mut live = self.objects.iter().filter(|(_, (_, is_live))| *is_live).peekable();
-        if live.peek().is_none() {
+    pub(crate) fn would_revive(&self, database: &Database) -> Result<bool, Ended> {
+        if !self.any {
             return Ok(false);
         }
         // Without the policy's column all objects are of the container's own policy: Swift adds the
-        // column so before it merges.
+        // column so before it merges. Without the table it cannot merge.
         let mut statement = match database.prepare(
             "SELECT created_at FROM object WHERE deleted IN (0, 1) AND name = ?1 \
              AND storage_policy_index = ?2",
@@ -132,10 +155,14 @@ impl Updates {
             ),
             prepared => prepared,
         }?;
+        if self.beyond {
+            return Ok(true);
+        }
+        let live = self.objects.iter().filter(|(_, (_, is_live))| *is_live);
         for (name, (at, _)) in live {
             let name = String::from_utf8_lossy(name);
             let mut stored = None;
-            database.first_row(&mut statement, (&name, policy), |row| {
+            database.first_row(&mut statement, (&name, self.policy), |row| {
                 stored = Some(data_time(cell(row, 0)));
             })?;
             match stored {

@@ -23,8 +23,8 @@ const PROGRAM_MAX: i32 = 1 << 16;
 const CACHE_KIB: i32 = 128;
 /// Opcodes between two looks at the stop flag: some 100 µs on a small ARM.
 const STEPS_A_TICK: i32 = 4000;
-/// Ticks of one look at most: 80 million opcodes, the sum over five million shard ranges.
-const TICKS_MAX: u32 = 20_000;
+/// Ticks of one look at most: 20 million opcodes, the sum over a million shard ranges.
+const TICKS_MAX: u32 = 5000;
 
 /// SQLITE_ERROR as a statement is compiled: a table, view or column is missing or foreign.
 const SQLITE_ERROR: i32 = 1;
@@ -158,7 +158,11 @@ fn confine(connection: &mut Connection, leash: &Leash) -> rusqlite::Result<()> {
 
 /// What an error of SQLite says of the look.
 fn ended(error: &rusqlite::Error, leash: &Leash) -> Ended {
-    let sqlite = error.sqlite_error().map_or(SQLITE_MISUSE, |error| error.extended_code);
+    let sqlite = if let rusqlite::Error::SqlInputError { error, .. } = error {
+        error.extended_code
+    } else {
+        error.sqlite_error().map_or(SQLITE_MISUSE, |error| error.extended_code)
+    };
     if sqlite == SQLITE_INTERRUPT && leash.is_used_up() {
         return Ended::Fault(Fault::Endless);
     }

@@ -1,5 +1,6 @@
 //! Tests that take more than one crate, in the order of the data flow.
 
+mod check;
 mod conf;
 mod daemonise;
 mod every;
