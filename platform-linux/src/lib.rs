@@ -26,9 +26,6 @@ pub mod quarantine;
 
 pub mod logging;
 mod members;
-pub mod conf;
-pub mod ini;
-pub mod python;
 pub mod recon;
 pub mod reporter;
 mod resolve;
