@@ -15,10 +15,11 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
-use log::{Level, LevelFilter, Metadata, Record, SetLoggerError};
+use log::{LevelFilter, Metadata, Record, SetLoggerError};
+use martlet_core::conf::Level;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::syslog::{Facility, Severity, Syslog, SyslogAt};
+use crate::syslog::{Syslog, SyslogAt};
 
 /// The target of a record at Swift's level NOTICE, between INFO and WARNING.
 pub const NOTICE: &str = "martlet::notice";
@@ -33,30 +34,16 @@ const LINE_MAX: usize = 16_000;
 pub struct LogConf {
     /// `log_name`: begins each line.
     pub tag: String,
-    /// The least severity that is logged; see [`least`].
-    pub least: Severity,
-    /// `log_max_line_length`, in characters; 0: as long as [`LINE_MAX`] allows.
-    pub max_line_length: usize,
-    /// `log_facility`.
-    pub facility: Facility,
+    /// `log_level`: the least level that is logged.
+    pub least: Level,
+    /// `log_max_line_length`, in characters; if there is none, or a larger one, it is 16,000.
+    pub max_line_length: Option<usize>,
+    /// `log_facility`, 0 to 23.
+    pub facility: u8,
     /// `log_address` or `log_udp_host`.
     pub at: SyslogAt,
     /// `-v`: to stderr as well.
     pub console: bool,
-}
-
-/// The least severity that `log_level` lets through (`getattr(logging, level.upper(), INFO)`).
-///
-/// `NOTICE` and unknown words are INFO, as in Swift; `NOTSET` leaves Python's default, WARNING.
-#[must_use]
-pub fn least(log_level: &str) -> Severity {
-    match log_level.to_uppercase().as_str() {
-        "DEBUG" => Severity::Debug,
-        "WARN" | "WARNING" | "NOTSET" => Severity::Warning,
-        "ERROR" => Severity::Error,
-        "CRITICAL" | "FATAL" => Severity::Critical,
-        _ => Severity::Info,
-    }
 }
 
 /// The process's log.
@@ -99,43 +86,43 @@ impl Logger {
 }
 
 /// What the `log` crate has to let through for `least` to be seen.
-const fn filter(least: Severity) -> LevelFilter {
+const fn filter(least: Level) -> LevelFilter {
     match least {
-        Severity::Critical | Severity::Error => LevelFilter::Error,
-        Severity::Warning => LevelFilter::Warn,
-        Severity::Notice | Severity::Info => LevelFilter::Info,
-        Severity::Debug => LevelFilter::Debug,
+        Level::Critical | Level::Error => LevelFilter::Error,
+        Level::Warning => LevelFilter::Warn,
+        Level::Notice | Level::Info => LevelFilter::Info,
+        Level::Debug => LevelFilter::Debug,
     }
 }
 
-/// The severity of a record; none for `trace!`, which Swift has not.
-fn severity(metadata: &Metadata<'_>) -> Option<Severity> {
+/// The level of a record; none for `trace!`, which Swift has not.
+fn level(metadata: &Metadata<'_>) -> Option<Level> {
     match (metadata.level(), metadata.target()) {
-        (Level::Error, CRITICAL) => Some(Severity::Critical),
-        (Level::Error, _) => Some(Severity::Error),
-        (Level::Warn, _) => Some(Severity::Warning),
-        (Level::Info, NOTICE) => Some(Severity::Notice),
-        (Level::Info, _) => Some(Severity::Info),
-        (Level::Debug, _) => Some(Severity::Debug),
-        (Level::Trace, _) => None,
+        (log::Level::Error, CRITICAL) => Some(Level::Critical),
+        (log::Level::Error, _) => Some(Level::Error),
+        (log::Level::Warn, _) => Some(Level::Warning),
+        (log::Level::Info, NOTICE) => Some(Level::Notice),
+        (log::Level::Info, _) => Some(Level::Info),
+        (log::Level::Debug, _) => Some(Level::Debug),
+        (log::Level::Trace, _) => None,
     }
 }
 
 impl log::Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let least = self.0.lock().unwrap_or_else(PoisonError::into_inner).conf.least;
-        severity(metadata).is_some_and(|severity| severity <= least)
+        level(metadata).is_some_and(|level| least <= level)
     }
 
     fn log(&self, record: &Record<'_>) {
-        let Some(severity) = severity(record.metadata()) else { return };
+        let Some(level) = level(record.metadata()) else { return };
         let mut sinks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Sinks { conf, syslog, console, line } = &mut *sinks;
-        if conf.least < severity {
+        if level < conf.least {
             return;
         }
         write_line(line, &conf.tag, record.args(), conf.max_line_length);
-        syslog.send(severity, &conf.tag, line);
+        syslog.send(level, &conf.tag, line);
         if conf.console {
             line.push('\n');
             console.write(line.as_bytes());
@@ -146,11 +133,16 @@ impl log::Log for Logger {
 }
 
 /// Makes the line of a record: `SwiftLogFormatter.format`, and all control characters escaped.
-fn write_line(line: &mut String, tag: &str, message: &fmt::Arguments<'_>, max_length: usize) {
+fn write_line(
+    line: &mut String,
+    tag: &str,
+    message: &fmt::Arguments<'_>,
+    max_length: Option<usize>,
+) {
     line.clear();
     // An error can only come from the message's own Display; what it wrote until then is logged.
     let _incomplete = write!(Escaped(line), "{tag}: {message}");
-    let max_length = if max_length == 0 { LINE_MAX } else { max_length.min(LINE_MAX) };
+    let max_length = max_length.unwrap_or(LINE_MAX).min(LINE_MAX);
     let length = line.chars().count();
     if length <= max_length {
         return;
@@ -244,19 +236,19 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(message: &str, max_length: usize, expected: &str) {
+    fn check(message: &str, max_length: impl Into<Option<usize>>, expected: &str) {
         let mut line = String::from("left over");
-        write_line(&mut line, "t", &format_args!("{message}"), max_length);
+        write_line(&mut line, "t", &format_args!("{message}"), max_length.into());
         assert_eq!(line, expected);
     }
 
     #[test]
     fn a_line_is_one_line() {
-        check("x", 0, "t: x");
-        check("a\nb", 0, "t: a#012b");
-        check("a\r\0\x1b[2J\x7f\tb", 0, "t: a#015#000#033[2J#177#011b");
-        check("a\u{85}b\u{9b}c\u{2028}d", 0, "t: a#302#205b#302#233c#342#200#250d");
-        check("é ü 😀", 0, "t: é ü 😀");
+        check("x", None, "t: x");
+        check("a\nb", None, "t: a#012b");
+        check("a\r\0\x1b[2J\x7f\tb", None, "t: a#015#000#033[2J#177#011b");
+        check("a\u{85}b\u{9b}c\u{2028}d", None, "t: a#302#205b#302#233c#342#200#250d");
+        check("é ü 😀", None, "t: é ü 😀");
     }
 
     #[test]
@@ -269,7 +261,7 @@ mod tests {
         check("0123456789", 1, "t");
         check("éééééééééé", 7, "t ... é");
         let mut line = String::new();
-        write_line(&mut line, "t", &format_args!("{}", "😀".repeat(40_000)), 0);
+        write_line(&mut line, "t", &format_args!("{}", "😀".repeat(40_000)), None);
         assert_eq!(line.chars().count(), LINE_MAX - 1, "the halves are rounded down");
         assert!(line.len() < 65_507 - "<191>\0".len(), "it fits a UDP datagram");
     }
@@ -287,38 +279,18 @@ mod tests {
     }
 
     #[test]
-    fn levels_have_swifts_names() {
-        for (name, expected) in [
-            ("DEBUG", Severity::Debug),
-            ("debug", Severity::Debug),
-            ("INFO", Severity::Info),
-            ("NOTICE", Severity::Info),
-            ("nonsense", Severity::Info),
-            ("", Severity::Info),
-            ("warn", Severity::Warning),
-            ("WARNING", Severity::Warning),
-            ("NOTSET", Severity::Warning),
-            ("ERROR", Severity::Error),
-            ("CRITICAL", Severity::Critical),
-            ("FATAL", Severity::Critical),
-        ] {
-            assert_eq!(least(name), expected, "{name}");
-        }
-    }
-
-    #[test]
     fn records_have_swifts_levels() {
-        for (level, target, expected) in [
-            (Level::Error, CRITICAL, Some(Severity::Critical)),
-            (Level::Error, "martlet", Some(Severity::Error)),
-            (Level::Warn, NOTICE, Some(Severity::Warning)),
-            (Level::Info, NOTICE, Some(Severity::Notice)),
-            (Level::Info, CRITICAL, Some(Severity::Info)),
-            (Level::Debug, "", Some(Severity::Debug)),
-            (Level::Trace, "", None),
+        for (said, target, expected) in [
+            (log::Level::Error, CRITICAL, Some(Level::Critical)),
+            (log::Level::Error, "martlet", Some(Level::Error)),
+            (log::Level::Warn, NOTICE, Some(Level::Warning)),
+            (log::Level::Info, NOTICE, Some(Level::Notice)),
+            (log::Level::Info, CRITICAL, Some(Level::Info)),
+            (log::Level::Debug, "", Some(Level::Debug)),
+            (log::Level::Trace, "", None),
         ] {
-            let metadata = Metadata::builder().level(level).target(target).build();
-            assert_eq!(severity(&metadata), expected);
+            let metadata = Metadata::builder().level(said).target(target).build();
+            assert_eq!(level(&metadata), expected);
         }
     }
 }

@@ -1,16 +1,17 @@
 //! What a daemon does to itself at its start: priorities, user, session, standard streams.
 //!
-//! In Swift's order: [`nice`] and [`ionice`], then [`find`] and [`turn_into`] (`drop_privileges`),
-//! then [`detach`] (`clean_up_daemon_hygiene`, `capture_stdio`). Linux keeps both priorities a
+//! In Swift's order: [`nice`] and [`ionice`], then [`turn_into`] (`drop_privileges`), then
+//! [`detach`] (`clean_up_daemon_hygiene`, `capture_stdio`). Linux keeps both priorities a
 //! thread: call these before any thread is started, but for the one that waits for signals.
-use std::ffi::CString;
 use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{error, fmt, io};
 
+use martlet_core::conf::IoClass;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{self, Gid, Uid};
+use nix::unistd;
+
+use crate::conf::Account;
 
 /// A step that failed: doing what, because of what.
 #[derive(Debug)]
@@ -48,51 +49,22 @@ pub fn nice(priority: i32) -> Result<(), PrivilegeError> {
         .map_err(failed(format!("set nice priority {priority}")))
 }
 
-/// `ionice_class`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IoClass {
-    /// `IOPRIO_CLASS_RT`.
-    RealTime,
-    /// `IOPRIO_CLASS_BE`.
-    BestEffort,
-    /// `IOPRIO_CLASS_IDLE`.
-    Idle,
-}
-
-impl IoClass {
-    /// Swift's name for it; other names are none.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "IOPRIO_CLASS_RT" => Some(Self::RealTime),
-            "IOPRIO_CLASS_BE" => Some(Self::BestEffort),
-            "IOPRIO_CLASS_IDLE" => Some(Self::Idle),
-            _ => None,
-        }
-    }
-}
-
 /// The least favoured priority in a class.
-const IONICE_PRIORITY_MAX: u8 = 7;
+const IONICE_PRIORITY_MAX: i64 = 7;
 
 /// `ionice_class` and `ionice_priority`, 0 to 7; an idle process has no priority.
 ///
 /// No library offers ioprio_set(2) as a safe call, so the command `ionice` of util-linux or busybox
 /// makes it, once, at the start.
-pub fn ionice(class: IoClass, priority: u8) -> Result<(), PrivilegeError> {
+pub fn ionice(class: IoClass, priority: i64) -> Result<(), PrivilegeError> {
     let doing = || format!("set ionice {class:?} {priority} by the command ionice");
     let failed_with = |words| PrivilegeError { doing: doing(), cause: Cause::Words(words) };
     // The kernel takes the upper bits for something else and says nothing.
-    if IONICE_PRIORITY_MAX < priority {
+    if !(0..=IONICE_PRIORITY_MAX).contains(&priority) {
         return Err(failed_with(format!("the priority is 0 to {IONICE_PRIORITY_MAX}")));
     }
-    let number = match class {
-        IoClass::RealTime => "1",
-        IoClass::BestEffort => "2",
-        IoClass::Idle => "3",
-    };
     let mut command = Command::new("ionice");
-    command.args(["-c", number]);
+    command.args(["-c", &class.number().to_string()]);
     if class != IoClass::Idle {
         command.args(["-n", &priority.to_string()]);
     }
@@ -106,54 +78,21 @@ pub fn ionice(class: IoClass, priority: u8) -> Result<(), PrivilegeError> {
     Err(failed_with(words))
 }
 
-/// Somebody a process can run as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    name: String,
-    uid: Uid,
-    gid: Gid,
-    groups: Vec<Gid>,
-    home: PathBuf,
-}
-
-impl User {
-    /// The home directory.
-    ///
-    /// Swift puts it into `$HOME`. A process with threads cannot change its environment safely, and
-    /// nothing here reads it.
-    #[must_use]
-    pub fn home(&self) -> &Path {
-        &self.home
-    }
-}
-
-/// Looks `user` up; it must exist even if it is who we are already, as in Swift.
+/// Becomes `account`, which is named `user`, for good, with the groups it is a member of. Nothing to
+/// do for an ordinary user who is that user.
 ///
-/// A statically linked program reads `/etc/passwd` and `/etc/group` only: it does not know users
-/// that exist in LDAP alone.
-pub fn find(user: &str) -> Result<User, PrivilegeError> {
-    let doing = || format!("find user {user}");
-    let none =
-        |words: &str| PrivilegeError { doing: doing(), cause: Cause::Words(words.to_owned()) };
-    let found = unistd::User::from_name(user).map_err(failed(doing()))?;
-    let found = found.ok_or_else(|| none("there is no such user"))?;
-    let name = CString::new(user).map_err(|_| none("the name contains a zero byte"))?;
-    let groups = unistd::getgrouplist(&name, found.gid).map_err(failed(doing()))?;
-    Ok(User { name: user.to_owned(), uid: found.uid, gid: found.gid, groups, home: found.dir })
-}
-
-/// Becomes `user` for good, with the groups it is a member of. Nothing to do for an ordinary user
-/// who is that user.
-pub fn turn_into(user: &User) -> Result<(), PrivilegeError> {
-    let doing = |what: &str| format!("become user {} ({what})", user.name);
-    if !unistd::geteuid().is_root() && unistd::getuid() == user.uid {
+/// Swift sets `$HOME`, too. A process with threads cannot change its environment safely, and nothing
+/// here reads it.
+pub fn turn_into(user: &str, account: &Account) -> Result<(), PrivilegeError> {
+    let doing = |what: &str| format!("become user {user} ({what})");
+    if !unistd::geteuid().is_root() && unistd::getuid() == account.uid {
         return Ok(());
     }
     if unistd::geteuid().is_root() {
-        unistd::setgroups(&user.groups).map_err(failed(doing("setgroups")))?;
+        unistd::setgroups(&account.groups).map_err(failed(doing("setgroups")))?;
     }
-    unistd::setgid(user.gid).map_err(failed(doing("setgid")))?;
-    unistd::setuid(user.uid).map_err(failed(doing("setuid")))
+    unistd::setgid(account.gid).map_err(failed(doing("setgid")))?;
+    unistd::setuid(account.uid).map_err(failed(doing("setuid")))
 }
 
 /// What becomes of stderr.
@@ -182,38 +121,5 @@ pub fn detach(stderr: Stderr) -> Result<(), PrivilegeError> {
     match stderr {
         Stderr::Kept => Ok(()),
         Stderr::Released => unistd::dup2_stderr(&null).map_err(failed(doing)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_have_swifts_names() {
-        for (name, class) in [
-            ("IOPRIO_CLASS_RT", Some(IoClass::RealTime)),
-            ("IOPRIO_CLASS_BE", Some(IoClass::BestEffort)),
-            ("IOPRIO_CLASS_IDLE", Some(IoClass::Idle)),
-            ("ioprio_class_idle", None),
-            ("IOPRIO_CLASS_NONE", None),
-            ("", None),
-        ] {
-            assert_eq!(IoClass::named(name), class, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_user_must_exist() {
-        let root = find("root").expect("root exists everywhere");
-        assert_eq!((root.uid, root.gid), (Uid::from_raw(0), Gid::from_raw(0)));
-        assert!(root.groups.contains(&root.gid));
-        for (user, words) in [
-            ("no-such-user", "cannot find user no-such-user: there is no such user"),
-            ("", "cannot find user : there is no such user"),
-        ] {
-            assert_eq!(find(user).expect_err(user).to_string(), words);
-        }
-        assert!(find("a\0b").is_err(), "and a zero byte is no panic");
     }
 }

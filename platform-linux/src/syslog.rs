@@ -10,42 +10,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use martlet_core::conf::Level;
+
 use crate::resolve::{Address, Known};
-
-/// How grave a line is; the numbers are syslog's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// `CRITICAL` in Python.
-    Critical = 2,
-    /// `ERROR`.
-    Error = 3,
-    /// `WARNING`.
-    Warning = 4,
-    /// `NOTICE`, which Swift adds to Python's levels.
-    Notice = 5,
-    /// `INFO`.
-    Info = 6,
-    /// `DEBUG`.
-    Debug = 7,
-}
-
-/// Which of syslog's files a line belongs to, 0 to 23.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facility(pub u8);
-
-impl Facility {
-    /// `log_facility`: a name such as `LOG_LOCAL2`. An unknown one is `LOG_LOCAL0`, as in Swift.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        const NAMES: [&str; 24] = [
-            "KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON",
-            "AUTHPRIV", "FTP", "NTP", "SECURITY", "CONSOLE", "SOLCRON", "LOCAL0", "LOCAL1",
-            "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7",
-        ];
-        let known = (0..).zip(NAMES).find(|(_, known)| name.strip_prefix("LOG_") == Some(known));
-        Self(known.map_or(16, |(number, _)| number))
-    }
-}
 
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +33,7 @@ const NAME_PATIENCE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Syslog {
     to: To,
-    facility: Facility,
+    facility: u8,
     link: Option<Link>,
     /// The datagram is made here each time.
     datagram: Vec<u8>,
@@ -95,8 +62,8 @@ enum Link {
 }
 
 impl Syslog {
-    /// Connects with the first line. `lost` lines are already to be told of.
-    pub(crate) fn new(at: &SyslogAt, facility: Facility, lost: u64) -> Self {
+    /// Connects with the first line. `facility` is 0 to 23. `lost` lines are already to be told of.
+    pub(crate) fn new(at: &SyslogAt, facility: u8, lost: u64) -> Self {
         let to = match at {
             SyslogAt::Socket(path) => To::Socket { path: path.clone(), seen: false },
             SyslogAt::Udp(host, port) => {
@@ -107,17 +74,17 @@ impl Syslog {
     }
 
     /// Sends `line`, which begins with `tag: `, or counts it as lost.
-    pub(crate) fn send(&mut self, severity: Severity, tag: &str, line: &str) {
+    pub(crate) fn send(&mut self, level: Level, tag: &str, line: &str) {
         if 0 < self.lost {
             let s = if self.lost == 1 { "" } else { "s" };
             let told = format!("{tag}: {} log line{s} lost: syslog took none", self.lost);
-            if !self.deliver(Severity::Warning, &told) {
+            if !self.deliver(Level::Warning, &told) {
                 self.lost += 1;
                 return;
             }
             self.lost = 0;
         }
-        if !self.deliver(severity, line) {
+        if !self.deliver(level, line) {
             self.lost += 1;
         }
     }
@@ -127,9 +94,9 @@ impl Syslog {
         self.lost
     }
 
-    fn deliver(&mut self, severity: Severity, line: &str) -> bool {
+    fn deliver(&mut self, level: Level, line: &str) -> bool {
         self.datagram.clear();
-        let priority = u32::from(self.facility.0) * 8 + severity as u32;
+        let priority = u32::from(self.facility) * 8 + u32::from(severity(level));
         let written = write!(self.datagram, "<{priority}>{line}\0");
         debug_assert!(written.is_ok(), "a Vec takes all that is written");
         self.leave_the_fallback();
@@ -198,24 +165,14 @@ fn udp(to: SocketAddr) -> io::Result<Link> {
     Ok(Link::Udp(socket, to))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn facilities_have_pythons_numbers() {
-        for (name, number) in [
-            ("LOG_KERN", 0),
-            ("LOG_DAEMON", 3),
-            ("LOG_AUTHPRIV", 10),
-            ("LOG_LOCAL0", 16),
-            ("LOG_LOCAL7", 23),
-            ("LOCAL7", 16),
-            ("log_local7", 16),
-            ("LOG_NONE", 16),
-            ("", 16),
-        ] {
-            assert_eq!(Facility::named(name), Facility(number), "{name}");
-        }
+/// Syslog's number for a level (`SysLogHandler.priority_map`, with Swift's NOTICE).
+const fn severity(level: Level) -> u8 {
+    match level {
+        Level::Critical => 2,
+        Level::Error => 3,
+        Level::Warning => 4,
+        Level::Notice => 5,
+        Level::Info => 6,
+        Level::Debug => 7,
     }
 }

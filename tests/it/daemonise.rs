@@ -74,23 +74,30 @@ fn a_detached_daemon_lets_go_of_all_that_swift_init_waits_for() {
     }
 }
 
+/// What a part says that becomes the user `name`.
+fn part_user(name: &str) -> (String, String, Option<i32>) {
+    let folder = TempDir::new().expect("a folder");
+    let conf = folder.path().join("container-server.conf");
+    fs::write(&conf, format!("[container-auditor]\nuser = {name}\n")).expect("a conf");
+    output(&["user", conf.to_str().expect("text")])
+}
+
 #[test]
 fn root_becomes_the_user_and_a_user_stays_himself() {
     let own = User::from_uid(geteuid()).expect("a look-up").expect("this user");
     let nobody = User::from_name("nobody").expect("a look-up").expect("nobody");
     let user = if geteuid().is_root() { &nobody } else { &own };
-    let (said, error, code) = output(&["user", &user.name]);
+    let (said, error, code) = part_user(&user.name);
     assert_eq!((error.as_str(), code), ("", Some(0)));
     let all_four = |id: u32| format!("\t{id}\t{id}\t{id}\t{id}");
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], format!("Uid:{}", all_four(user.uid.as_raw())), "no way back");
-    assert_eq!(lines[3], user.dir.to_str().expect("text"));
     if geteuid().is_root() {
         assert_eq!(lines[1], format!("Gid:{}", all_four(user.gid.as_raw())));
         let groups: Vec<&str> = lines[2].trim_start_matches("Groups:").split_whitespace().collect();
         assert_eq!(groups, [user.gid.to_string()], "none of root's groups stays");
     } else {
-        let (_, error, code) = output(&["user", "root"]);
+        let (_, error, code) = part_user("root");
         assert_eq!(code, Some(1));
         assert!(error.starts_with("cannot become user root (set"), "{error}");
     }
@@ -98,9 +105,9 @@ fn root_becomes_the_user_and_a_user_stays_himself() {
 
 #[test]
 fn an_unknown_user_ends_the_start() {
-    let (said, error, code) = output(&["user", "no-such-user"]);
+    let (said, error, code) = part_user("no-such-user");
     assert_eq!((said.as_str(), code), ("", Some(1)));
-    assert_eq!(error, "cannot find user no-such-user: there is no such user");
+    assert!(error.contains("no such user"), "{error}");
 }
 
 #[test]

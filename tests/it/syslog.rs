@@ -6,16 +6,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use log::{Level, Log, Metadata, Record};
-use martlet_platform_linux::logging::{CRITICAL, LogConf, Logger, NOTICE, Name, least};
-use martlet_platform_linux::syslog::{Facility, Severity, SyslogAt};
+use martlet_core::conf::{Level as Least, facility};
+use martlet_platform_linux::logging::{CRITICAL, LogConf, Logger, NOTICE, Name};
+use martlet_platform_linux::syslog::SyslogAt;
 use tempfile::TempDir;
 
 fn conf(at: SyslogAt) -> LogConf {
     LogConf {
         tag: "container-auditor".to_owned(),
-        least: Severity::Debug,
-        max_line_length: 0,
-        facility: Facility::named("LOG_LOCAL0"),
+        least: Least::Debug,
+        max_line_length: None,
+        facility: facility("LOG_LOCAL0"),
         at,
         console: false,
     }
@@ -45,7 +46,7 @@ fn datagrams_are_swifts_to_the_byte() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("log");
     let listener = UnixDatagram::bind(&path).expect("a listener");
-    for (facility, level, target, expected) in [
+    for (name, level, target, expected) in [
         ("LOG_LOCAL0", Level::Debug, "", "<135>container-auditor: x\0"),
         ("LOG_LOCAL0", Level::Info, "", "<134>container-auditor: x\0"),
         ("LOG_LOCAL0", Level::Info, NOTICE, "<133>container-auditor: x\0"),
@@ -56,8 +57,7 @@ fn datagrams_are_swifts_to_the_byte() {
         ("LOG_USER", Level::Info, "", "<14>container-auditor: x\0"),
         ("nonsense", Level::Info, "", "<134>container-auditor: x\0"),
     ] {
-        let logger =
-            Logger::new(LogConf { facility: Facility::named(facility), ..conf(at(&path)) });
+        let logger = Logger::new(LogConf { facility: facility(name), ..conf(at(&path)) });
         say(&logger, level, target, "x");
         assert_eq!(receive(&listener), expected);
     }
@@ -68,11 +68,15 @@ fn the_level_decides_what_is_sent() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("log");
     let listener = UnixDatagram::bind(&path).expect("a listener");
-    let logger = Logger::new(LogConf { least: least("WARNING"), ..conf(at(&path)) });
+    let logger = Logger::new(LogConf { least: Least::named("WARNING"), ..conf(at(&path)) });
     say(&logger, Level::Info, NOTICE, "notice");
     say(&logger, Level::Warn, "", "warning");
     assert_eq!(receive(&listener), "<132>container-auditor: warning\0");
-    logger.reload(LogConf { least: least("debug"), tag: "other".to_owned(), ..conf(at(&path)) });
+    logger.reload(LogConf {
+        least: Least::named("debug"),
+        tag: "other".to_owned(),
+        ..conf(at(&path))
+    });
     say(&logger, Level::Debug, "", "debug");
     assert_eq!(receive(&listener), "<135>other: debug\0", "after a reload");
 }

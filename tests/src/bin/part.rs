@@ -5,7 +5,7 @@
 //! `part signals GRACE_MS return|stay|hang`: prints each signal; after a stop `main` returns 3 or
 //! stays, or the one who is told hangs as well.
 //! `part detach SOCKET [keep-stderr]`: detaches, says to the socket what it is now, and waits there.
-//! `part user NAME`: becomes that user and prints who it is.
+//! `part user CONF`: becomes the user that the conf names and prints who it is.
 //! `part nice PRIORITY` and `part ionice CLASS PRIORITY`: prints what it then has.
 //! `part claim CONF PLACE...`: prints what it got and keeps it until stdin ends.
 use std::fs;
@@ -16,12 +16,13 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use martlet_platform_linux::logging::{LogConf, Logger, least};
-use martlet_platform_linux::privilege::{self, IoClass, Stderr};
+use martlet_core::conf::{IoClass, Level};
+use martlet_platform_linux::logging::{LogConf, Logger};
+use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::python::Number;
 use martlet_platform_linux::signals::Signal;
-use martlet_platform_linux::syslog::{Facility, SyslogAt};
-use martlet_platform_linux::{instance, recon, signals};
+use martlet_platform_linux::syslog::SyslogAt;
+use martlet_platform_linux::{conf, instance, recon, signals};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         ["signals", grace_ms, end] => await_signals(grace_ms, end),
         ["detach", socket] => detach(socket, Stderr::Released),
         ["detach", socket, "keep-stderr"] => detach(socket, Stderr::Kept),
-        ["user", name] => become_user(name),
+        ["user", conf] => become_user(Path::new(conf)),
         ["nice", priority] => nice(priority),
         ["ionice", class, priority] => ionice(class, priority),
         ["claim", conf, ref places @ ..] => claim(conf, places),
@@ -65,9 +66,9 @@ fn write_recon(file: &Path, key: &str, times: &str) -> Done {
 fn write_log(socket: &str, times: &str) -> Done {
     Logger::install(LogConf {
         tag: "part".to_owned(),
-        least: least("INFO"),
-        max_line_length: 0,
-        facility: Facility::named("LOG_LOCAL0"),
+        least: Level::Info,
+        max_line_length: None,
+        facility: 16,
         at: SyslogAt::Socket(socket.into()),
         console: true,
     })
@@ -129,15 +130,14 @@ fn detach(socket: &str, stderr: Stderr) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn become_user(name: &str) -> Done {
-    let user = privilege::find(name)?;
-    privilege::turn_into(&user)?;
+fn become_user(conf: &Path) -> Done {
+    let settings = conf::load(conf)?;
+    privilege::turn_into(&settings.user, &settings.account()?)?;
     for line in fs::read_to_string("/proc/self/status")?.lines() {
         if ["Uid:", "Gid:", "Groups:"].iter().any(|start| line.starts_with(start)) {
             print(line)?;
         }
     }
-    print(user.home().display())?;
     Ok(ExitCode::SUCCESS)
 }
 
