@@ -106,6 +106,8 @@ mod tests {
     use super::*;
 
     fn receive(listener: &UnixDatagram) -> String {
+        // A bound for a note that never comes, not a measure.
+        listener.set_read_timeout(Some(Duration::from_secs(60))).expect("a bound");
         let mut datagram = [0; 512];
         let length = listener.recv(&mut datagram).expect("a datagram");
         String::from_utf8_lossy(&datagram[..length]).into_owned()

@@ -1,5 +1,6 @@
 //! Metrics as they arrive at a real socket.
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use martlet_platform_linux::statsd::{Statsd, StatsdConf};
 
@@ -15,6 +16,8 @@ fn conf(host: &str, port: u16) -> StatsdConf {
 }
 
 fn receive(listener: &UdpSocket) -> String {
+    // A bound for a packet that never comes, not a measure.
+    listener.set_read_timeout(Some(Duration::from_secs(60))).expect("a bound");
     let mut packet = [0; 512];
     let length = listener.recv(&mut packet).expect("a packet");
     String::from_utf8_lossy(&packet[..length]).into_owned()

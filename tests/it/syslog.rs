@@ -4,6 +4,7 @@ use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use log::{Level, Log, Metadata, Record};
 use martlet_core::conf::{Level as Least, facility};
@@ -36,6 +37,8 @@ fn inform(logger: &Logger, message: &str) {
 }
 
 fn receive(listener: &UnixDatagram) -> String {
+    // A bound for a line that never comes, not a measure.
+    listener.set_read_timeout(Some(Duration::from_secs(60))).expect("a bound");
     let mut datagram = vec![0; 70_000];
     let length = listener.recv(&mut datagram).expect("a datagram");
     String::from_utf8(datagram[..length].to_vec()).expect("text")
