@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use martlet_core::audit::{Conf, HashConf, Mode, Order, Report};
-use martlet_core::conf::{IoClass, Level};
 use martlet_core::tally::Totals;
 use martlet_platform_linux::conf::{self, ConfError, Settings};
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
@@ -17,7 +16,7 @@ use martlet_platform_linux::notify::{Note, Notify};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Signal, Stop};
-use martlet_platform_linux::syslog::{Facility, Severity, SyslogAt};
+use martlet_platform_linux::syslog::SyslogAt;
 
 use crate::audit::{SWIFT_CONF, seed};
 use crate::exit;
@@ -63,12 +62,12 @@ pub(crate) fn run(start: &Start, blocked: Blocked) -> Result<ExitCode, String> {
         settings.interval.as_ref().map_err(ConfError::to_string)?;
     }
     let hash = hash(start.swift)?;
-    let account = privilege::find(&settings.user).map_err(|error| error.to_string())?;
+    let account = settings.account().map_err(|error| error.to_string())?;
     let _instance = match mode {
         Mode::Forever => alone(start, &settings)?,
         Mode::Once => None,
     };
-    privilege::turn_into(&account).map_err(|error| error.to_string())?;
+    privilege::turn_into(&settings.user, &account).map_err(|error| error.to_string())?;
     let stderr = if start.verbose { Stderr::Kept } else { Stderr::Released };
     privilege::detach(stderr).map_err(|error| error.to_string())?;
     for note in settings.notes() {
@@ -195,16 +194,9 @@ fn log_conf(settings: &Settings, console: bool) -> LogConf {
     };
     LogConf {
         tag: settings.log_name.clone(),
-        least: match settings.log_level {
-            Level::Debug => Severity::Debug,
-            Level::Info => Severity::Info,
-            Level::Notice => Severity::Notice,
-            Level::Warning => Severity::Warning,
-            Level::Error => Severity::Error,
-            Level::Critical => Severity::Critical,
-        },
-        max_line_length: settings.log_max_line_length.unwrap_or(0),
-        facility: Facility(settings.log_facility),
+        least: settings.log_level,
+        max_line_length: settings.log_max_line_length,
+        facility: settings.log_facility,
         at,
         console,
     }
@@ -230,13 +222,7 @@ fn priorities(settings: &Settings) {
     }
     match &settings.ionice {
         Some(Ok(asked)) => {
-            let class = match asked.class {
-                IoClass::RealTime => privilege::IoClass::RealTime,
-                IoClass::BestEffort => privilege::IoClass::BestEffort,
-                IoClass::Idle => privilege::IoClass::Idle,
-            };
-            let priority = u8::try_from(asked.priority).unwrap_or(u8::MAX);
-            if let Err(error) = privilege::ionice(class, priority) {
+            if let Err(error) = privilege::ionice(asked.class, asked.priority) {
                 say("ionice", &error);
             }
         }
