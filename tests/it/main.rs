@@ -13,3 +13,4 @@ mod quarantine;
 mod recon;
 mod statsd;
 mod syslog;
+mod tidy;
