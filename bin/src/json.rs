@@ -42,7 +42,8 @@ pub(crate) fn line(audited: &Audited<'_>, said: &Said<'_>) -> String {
         },
     );
     object.insert("findings".into(), audited.judged.findings.iter().map(finding).collect());
-    object.insert("detail".into(), Json::Null);
+    let detail = Some(said.words).filter(|words| !words.is_empty());
+    object.insert("detail".into(), detail.map_or(Json::Null, Json::from));
     if audited.fate == Fate::Moved
         && let Some(Ok(moved)) = said.moved
     {

@@ -38,6 +38,11 @@ fn main() -> ExitCode {
         Err(word) => return refuse(&format!("not UTF-8: {}", word.display())),
     };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if words == ["--version"] {
+        let version = env!("CARGO_PKG_VERSION");
+        let _closed = writeln!(io::stdout().lock(), "martlet {version}");
+        return ExitCode::SUCCESS;
+    }
     let asked = match Martlet::from_args(&["martlet"], &words) {
         Ok(asked) => asked,
         Err(early) if early.status.is_ok() => {

@@ -123,6 +123,9 @@ impl View {
             for finding in &audited.judged.findings {
                 let _ = write!(line, "  {}", finding.code.word());
             }
+            if !said.words.is_empty() {
+                let _ = write!(line, "  ({})", said.words);
+            }
             line
         };
         if !ordinary && state.named.len() < NAMED_MAX {

@@ -5,6 +5,7 @@
 //! process may recover. Nothing is waited for, and no file is created.
 use crate::beside::{self, Kin};
 use crate::pending;
+use crate::python;
 use crate::sharding;
 use crate::sqlite::{Access, Database, Leash, cell};
 use martlet_core::check::{Cell, Code, Ended, Fault, Seen, Stat};
@@ -109,7 +110,27 @@ impl Checker {
         let looked = self.look_within_rights(path);
         match looked {
             Ok(()) => Seen::Row(self.stat()),
-            Err(ended) => ended.into(),
+            Err(ended) => {
+                self.explain(ended);
+                ended.into()
+            }
+        }
+    }
+
+    /// The words of SQLite or the kernel for what ended the last look; empty if nothing did. They
+    /// are for people: what an end means is decided by its code.
+    #[must_use]
+    pub fn words(&self) -> String {
+        self.leash.words().clone()
+    }
+
+    fn explain(&self, ended: Ended) {
+        if let Ended::Error(Code { errno, .. }) = ended
+            && errno != 0
+        {
+            let mut words = self.leash.words();
+            words.clear();
+            words.push_str(&python::os_error(&std::io::Error::from_raw_os_error(errno)));
         }
     }
 

@@ -15,7 +15,7 @@ use martlet_core::path::DbPath;
 use martlet_core::quarantine::What;
 use martlet_core::tally::{Totals, Window};
 use martlet_core::time::Mono;
-use martlet_core::verdict::Judged;
+use martlet_core::verdict::{Counts, Judged};
 use martlet_core::walk::{Floor, Trouble};
 
 use crate::check::CheckConf;
@@ -51,6 +51,8 @@ pub struct Said<'a> {
     pub report: &'a Report<'a>,
     /// Account and container of the audited database, NULL as far as they were not read.
     pub names: (Cell<'a>, Cell<'a>),
+    /// SQLite's or the kernel's words for what ended the look; empty if nothing did.
+    pub words: &'a str,
     /// The directory that could not be listed, for [`Report::Hit`].
     pub place: &'a [u8],
     /// Where a database was moved, or why it could not be.
@@ -282,9 +284,14 @@ impl<const LANES: usize> Drive<LANES> {
             }
             _ => hands.place(),
         };
+        // Only a failure has words, so an ordinary audit allocates nothing for them.
+        let failed =
+            matches!(kept, Kept::Audited(_, judged, ..) if judged.counts == Counts::Failed);
+        let words = if failed { hands.words() } else { String::new() };
         say(&Said {
             report: &kept.report(),
             names: hands.names(),
+            words: &words,
             place,
             moved: hands.moved(),
             share: hands.share(),

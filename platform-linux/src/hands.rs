@@ -177,6 +177,12 @@ impl Hands {
         self.checker.names()
     }
 
+    /// The words of SQLite or the kernel for what ended the last look.
+    #[must_use]
+    pub fn words(&self) -> String {
+        self.checker.words()
+    }
+
     /// Where the walk stands: for a trouble, the directory that could not be listed.
     #[must_use]
     pub fn place(&self) -> &[u8] {

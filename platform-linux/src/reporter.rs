@@ -90,7 +90,7 @@ impl Reporter<'_> {
             Counts::Failed => {
                 self.increment("failures");
                 let words = path.to_string();
-                let cause = Cause { path: &words, judged: audited.judged, detail: "" };
+                let cause = Cause { path: &words, judged: audited.judged, detail: said.words };
                 log::error!("ERROR Could not get container info {path}: {cause}");
             }
             Counts::Neither => {}

@@ -11,8 +11,8 @@ use rusqlite::{Connection, OpenFlags, Params, Row, Statement};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Bytes of one value or row at most; a container's whole metadata is below 128 KiB.
@@ -36,16 +36,24 @@ const SQLITE_MISUSE: i32 = 21;
 pub(crate) struct Leash {
     stop: Arc<AtomicBool>,
     ticks: Arc<AtomicU32>,
+    /// SQLite's words for the last error of the look: for people, never for a decision.
+    words: Arc<Mutex<String>>,
 }
 
 impl Leash {
     pub(crate) fn new(stop: Arc<AtomicBool>) -> Self {
-        Self { stop, ticks: Arc::default() }
+        Self { stop, ticks: Arc::default(), words: Arc::default() }
     }
 
     /// A whole budget again, for the next look.
     pub(crate) fn renew(&self) {
         self.ticks.store(0, Ordering::Relaxed);
+        self.words().clear();
+    }
+
+    /// What was said last of an error of this look; empty if nothing was.
+    pub(crate) fn words(&self) -> MutexGuard<'_, String> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pull(&self) -> bool {
@@ -158,11 +166,16 @@ fn confine(connection: &mut Connection, leash: &Leash) -> rusqlite::Result<()> {
 
 /// What an error of SQLite says of the look.
 fn ended(error: &rusqlite::Error, leash: &Leash) -> Ended {
-    let sqlite = if let rusqlite::Error::SqlInputError { error, .. } = error {
+    let mut words = leash.words();
+    words.clear();
+    let sqlite = if let rusqlite::Error::SqlInputError { error, msg, .. } = error {
+        words.push_str(msg);
         error.extended_code
     } else {
+        words.push_str(&error.to_string());
         error.sqlite_error().map_or(SQLITE_MISUSE, |error| error.extended_code)
     };
+    drop(words);
     if sqlite == SQLITE_INTERRUPT && leash.is_used_up() {
         return Ended::Fault(Fault::Endless);
     }

@@ -1,4 +1,5 @@
 //! The habits of the house that a machine can see.
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -94,11 +95,11 @@ fn map() -> String {
     for (name, text) in sources {
         let (above, file) = name.rsplit_once('/').unwrap_or(("", &name));
         if above != folder {
-            folder = above.to_owned();
-            map.push_str(&format!("\n**`{folder}/`**\n\n"));
+            above.clone_into(&mut folder);
+            let _ = write!(map, "\n**`{folder}/`**\n\n");
         }
         let sentence = sentence(&text);
-        map.push_str(&format!("- `{file}`: {}\n", sentence.trim_end_matches('.')));
+        let _ = writeln!(map, "- `{file}`: {}", sentence.trim_end_matches('.'));
     }
     map
 }
