@@ -32,6 +32,7 @@ pub mod gate;
 
 pub mod check;
 pub mod metadata;
+pub mod page;
 pub mod pending;
 pub mod pickle;
 pub mod place;

@@ -18,8 +18,10 @@ pub mod window;
 mod beside;
 pub mod check;
 mod pending;
+pub mod reader;
 mod sharding;
 mod sqlite;
+mod teach;
 
 pub mod probe;
 pub mod quarantine;

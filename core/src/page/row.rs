@@ -1,0 +1,174 @@
+//! [`Row`]: the row of `container_stat`, put together as Swift's view does: `container_info`, left
+//! joined with the row of its policy in `policy_stat`.
+
+use super::leaf::Leaf;
+use super::record::Record;
+use super::rules::{Rule, Rules};
+use crate::check::{Cell, Stat};
+
+/// Columns of `container_info`, in the order of Swift's statement that creates it. Databases that
+/// Swift migrated have the same: the migration runs that statement.
+const COLUMNS: [Column; 18] = [
+    Column::Text,    // account
+    Column::Text,    // container
+    Column::Text,    // created_at
+    Column::Text,    // put_timestamp
+    Column::Text,    // delete_timestamp
+    Column::Text,    // reported_put_timestamp
+    Column::Text,    // reported_delete_timestamp
+    Column::Integer, // reported_object_count
+    Column::Integer, // reported_bytes_used
+    Column::Text,    // hash
+    Column::Text,    // id
+    Column::Text,    // status
+    Column::Text,    // status_changed_at
+    Column::Free,    // metadata
+    Column::Integer, // x_container_sync_point1
+    Column::Integer, // x_container_sync_point2
+    Column::Policy,  // storage_policy_index
+    Column::Free,    // reconciler_sync_point
+];
+
+/// What a column must hold for the reader to answer.
+#[derive(Clone, Copy)]
+enum Column {
+    /// Text, UTF-8.
+    Text,
+    /// An integer.
+    Integer,
+    /// The key of the join.
+    Policy,
+    /// Anything: Swift does not select it.
+    Free,
+}
+
+/// The row that both of Swift's statements get.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row<'a> {
+    /// The stored row of `container_info`, in the order of its columns.
+    pub info: [Cell<'a>; 18],
+    /// `object_count`: the policy's, 0 where the policy has no row.
+    pub count: i64,
+    /// `bytes_used`, likewise.
+    pub bytes: i64,
+}
+
+impl<'a> Row<'a> {
+    /// The row stored in `payload`, joined with its policy's on `policies`.
+    pub(super) fn new(payload: &'a [u8], policies: Leaf<'_>, rules: Rules) -> Result<Self, Rule> {
+        let record = Record::new(payload, COLUMNS.len(), rules)?;
+        let mut info = [Cell::Null; 18];
+        for (index, (kept, column)) in info.iter_mut().zip(COLUMNS).enumerate() {
+            *kept = record.cell(index)?;
+            match (column, *kept) {
+                (Column::Text, Cell::Text(text)) => {
+                    rules.ask(Rule::NotUtf8, core::str::from_utf8(text).is_ok())?;
+                }
+                (Column::Text, _) => rules.ask(Rule::NotText, false)?,
+                (Column::Integer, found) => {
+                    rules.ask(Rule::NotInteger, matches!(found, Cell::Int(_)))?;
+                }
+                (Column::Policy, found) => {
+                    rules.ask(Rule::PolicyIndex, matches!(found, Cell::Int(_)))?;
+                }
+                (Column::Free, _) => {}
+            }
+        }
+        let (count, bytes) = policy(info[16], policies, rules)?;
+        let row = Self { info, count, bytes };
+        let plain = is_plain(row.info[3]) && is_plain(row.info[4]);
+        rules.ask(Rule::Timestamp, count != 0 || plain)?;
+        Ok(row)
+    }
+
+    /// The facts of it that a verdict needs.
+    #[must_use]
+    pub fn stat(&self) -> Stat<'a> {
+        Stat {
+            account: self.info[0],
+            container: self.info[1],
+            put: self.info[3],
+            delete: self.info[4],
+            count: Cell::Int(self.count),
+            revived: false,
+        }
+    }
+}
+
+/// `object_count` and `bytes_used` of policy `index`; zeros if it has no row.
+fn policy(index: Cell<'_>, policies: Leaf<'_>, rules: Rules) -> Result<(i64, i64), Rule> {
+    let mut found = None;
+    let mut before = None;
+    for number in 0..policies.cells() {
+        let cell = policies.cell(number, rules)?;
+        rules.ask(Rule::PolicyOverflow, cell.overflow.is_none())?;
+        rules.ask(Rule::PolicyOrder, before.is_none_or(|before| before < cell.rowid))?;
+        before = Some(cell.rowid);
+        if index == Cell::Int(cell.rowid) {
+            found = Some(cell);
+        }
+    }
+    let Some(cell) = found else { return Ok((0, 0)) };
+    let record = Record::new(cell.local, 3, rules)?;
+    rules.ask(Rule::PolicyAlias, record.cell(0)? == Cell::Null)?;
+    Ok((number(record.cell(1)?, rules)?, number(record.cell(2)?, rules)?))
+}
+
+/// A count. What is none is read as 0 only when the rule against it is waived.
+fn number(cell: Cell<'_>, rules: Rules) -> Result<i64, Rule> {
+    if let Cell::Int(number) = cell {
+        return Ok(number);
+    }
+    rules.ask(Rule::NotInteger, false)?;
+    Ok(0)
+}
+
+/// Whether Swift reads this timestamp, and any two of this form in the order of their digits: `0`,
+/// or 1 to 10 digits, a point, 5 digits, and perhaps `_` and 16 digits in lower-case hexadecimal
+/// (`Timestamp.internal`).
+fn is_plain(cell: Cell<'_>) -> bool {
+    let Cell::Text(text) = cell else { return false };
+    if text == b"0" {
+        return true;
+    }
+    let mut halves = text.splitn(2, |byte| *byte == b'_');
+    let normal = halves.next().unwrap_or_default();
+    let offset = halves.next();
+    let mut parts = normal.splitn(2, |byte| *byte == b'.');
+    let seconds = parts.next().unwrap_or_default();
+    let fraction = parts.next().unwrap_or_default();
+    let hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    (1..=10).contains(&seconds.len())
+        && fraction.len() == 5
+        && seconds.iter().chain(fraction).all(u8::is_ascii_digit)
+        && offset.is_none_or(|offset| offset.len() == 16 && offset.iter().all(hex))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_swift_writes_itself_is_a_plain_timestamp() {
+        for (text, plain) in [
+            ("0", true),
+            ("0000000000.00000", true),
+            ("1700000000.12345", true),
+            ("1.00000", true),
+            ("1700000000.12345_00000000000000af", true),
+            ("1700000000.12345_00000000000000AF", false),
+            ("1700000000.12345_0", false),
+            ("1700000000.12345_", false),
+            ("17000000000.12345", false),
+            ("1700000000.1234", false),
+            ("1700000000", false),
+            ("00", false),
+            (".12345", false),
+            ("-1.00000", false),
+            ("", false),
+        ] {
+            assert_eq!(is_plain(Cell::Text(text.as_bytes())), plain, "{text}");
+        }
+        assert!(!is_plain(Cell::Int(0)));
+    }
+}

@@ -1,0 +1,256 @@
+//! [`Reader`]: asks an ordinary database by its pages, in a few system calls and no allocation.
+//!
+//! The order is the one that is safe: open, SQLite's shared lock, *then* the listing of the
+//! directory, then the reads, then close. Nothing is tried twice. Whatever is not ordinary is left to
+//! SQLite, with the reader's descriptor closed: closing it later would drop the locks of a SQLite
+//! connection to the same file, and its own lock would keep SQLite from recovering a journal.
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use martlet_core::page::{
+    Beside, Found, Head, Kind, PAGE_MAX, PAYLOAD_MAX, READ_MAX, Row, Rule, Rules, Schema,
+};
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom};
+use rustix::io::Errno;
+
+use crate::teach;
+pub use crate::teach::Untaught;
+
+/// Variants of the schema kept. A tree that has seen several releases of Swift has two to four.
+pub const VARIANTS_MAX: usize = 8;
+
+/// Attempts at teaching that may come to nothing, so that a tree of strangers costs little.
+pub const LESSONS_MAX: u32 = 64;
+
+/// Overflow pages read at once: the chain of a row written in one piece lies in a row.
+const CHAIN_RUN: usize = 4;
+
+/// Bytes of a file's name at most (`NAME_MAX`).
+const NAME_MAX: usize = 255;
+
+/// SQLite's lock bytes for readers (`SHARED_FIRST`, `SHARED_SIZE`).
+const SHARED: (libc::off_t, libc::off_t) = (0x4000_0002, 510);
+
+/// A database that is open and under SQLite's shared lock, until it is dropped.
+#[derive(Debug)]
+pub struct Peek(OwnedFd);
+
+/// The buffers and the learnt schemas of one lane.
+#[derive(Debug)]
+pub struct Reader {
+    /// The one that fitted last stands first.
+    variants: Vec<Box<Schema>>,
+    /// Failed attempts left.
+    lessons: u32,
+    page1: Box<[u8]>,
+    pages: Box<[u8]>,
+    chain: Box<[u8]>,
+    payload: Box<[u8]>,
+    /// Cleared by the first EPERM: only a file's owner may leave its access time alone.
+    no_atime: bool,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Reader {
+    /// A reader that knows no schema: it leaves the first database to SQLite.
+    #[must_use]
+    pub fn new() -> Self {
+        let bytes = |count: usize| vec![0; count].into_boxed_slice();
+        Self {
+            variants: Vec::with_capacity(VARIANTS_MAX),
+            lessons: LESSONS_MAX,
+            page1: bytes(PAGE_MAX),
+            pages: bytes(READ_MAX),
+            chain: bytes(PAGE_MAX * CHAIN_RUN),
+            payload: bytes(PAYLOAD_MAX),
+            no_atime: true,
+        }
+    }
+
+    /// Opens `HASH.db` in `dir`, the directory named `hash`, and takes SQLite's shared lock. The
+    /// directory is to be listed after this.
+    pub fn open(&mut self, dir: BorrowedFd<'_>, hash: &[u8]) -> Result<Peek, Rule> {
+        let name = Name::new(hash, b".db").ok_or(Rule::Name)?;
+        let file = self.open_quietly(dir, name.as_bytes()).map_err(|_| Rule::Unreadable)?;
+        lock_shared(&file)?;
+        Ok(Peek(file))
+    }
+
+    /// Reads the row of the database under `peek`, whose directory `dir` was listed into `beside`
+    /// since; closes it in any case.
+    pub fn read(
+        &mut self,
+        peek: Peek,
+        dir: BorrowedFd<'_>,
+        beside: &Beside<'_>,
+    ) -> Result<Row<'_>, Rule> {
+        let file = peek.0;
+        let regular = match beside.own() {
+            Some(Kind::Regular) => true,
+            Some(Kind::Unknown) => is_regular(&file),
+            Some(Kind::Other) | None => false,
+        };
+        let empty_pending = !beside.has_pending() || is_empty(dir, beside);
+        beside.ask(regular, empty_pending, Rules::ALL)?;
+
+        let page1 = read_at(&file, &mut self.page1, 0)?;
+        let bytes = rustix::fs::seek(&file, SeekFrom::End(0)).map_err(|_| Rule::Unreadable)?;
+        let schemas = self.variants.iter().map(AsRef::as_ref);
+        let head = Head::new(page1, bytes, schemas, Rules::ALL)?;
+
+        let size = head.schema().page_size();
+        let mut filled = 0;
+        for run in head.schema().runs() {
+            let end = filled + pages(run.pages) * size;
+            let buffer = self.pages.get_mut(filled..end).ok_or(Rule::SchemaPage)?;
+            let wanted = buffer.len();
+            if read_at(&file, buffer, offset(run.first, size))?.len() < wanted {
+                return Err(Rule::Unreadable);
+            }
+            filled = end;
+        }
+        let pages = &self.pages[..filled];
+        let row = match head.row(pages, &mut self.payload, Rules::ALL)? {
+            Found::Row(row) => row,
+            Found::Long(mut chain) => {
+                while let Some((first, count)) = chain.wanted() {
+                    let buffer = &mut self.chain[..count.min(CHAIN_RUN) * size];
+                    let mut expected = first;
+                    for page in read_at(&file, buffer, offset(first, size))?.chunks_exact(size) {
+                        // The chain turned elsewhere, or has come to its end.
+                        if chain.wanted().is_none_or(|(next, _)| next != expected) {
+                            break;
+                        }
+                        chain.take(page, Rules::ALL)?;
+                        expected += 1;
+                    }
+                    if expected == first {
+                        return Err(Rule::Unreadable);
+                    }
+                }
+                head.long_row(pages, chain, Rules::ALL)?
+            }
+        };
+        Ok(row)
+    }
+
+    /// Learns the schema of `HASH.db` in `dir`, the directory named `hash`; `path` leads there, too.
+    /// To be asked when SQLite has just read the row of a database that [`Reader::read`] left by a
+    /// rule of the schema ([`Rule::is_schema`]), and has closed it.
+    pub fn teach(&mut self, dir: BorrowedFd<'_>, hash: &[u8], path: &Path) -> Result<(), Untaught> {
+        if VARIANTS_MAX <= self.variants.len() || self.lessons == 0 {
+            return Err(Untaught::Full);
+        }
+        self.lessons -= 1;
+        let peek = self.open(dir, hash).map_err(Untaught::Rule)?;
+        for side in [&b".db-journal"[..], b".db-wal"] {
+            let name = Name::new(hash, side).ok_or(Untaught::Rule(Rule::Name))?;
+            match rustix::fs::statat(dir, name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => {}
+                _ => return Err(Untaught::Rule(Rule::Journal)),
+            }
+        }
+        let schema = teach::learn(&peek.0, path)?;
+        self.lessons += 1;
+        self.variants.insert(0, Box::new(schema));
+        Ok(())
+    }
+
+    /// How many variants it knows.
+    #[must_use]
+    pub fn variants(&self) -> usize {
+        self.variants.len()
+    }
+
+    /// Opens a file for reading, not its link, without waiting for the other end of a FIFO.
+    fn open_quietly(&mut self, dir: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        if self.no_atime {
+            match rustix::fs::openat(dir, name, flags | OFlags::NOATIME, Mode::empty()) {
+                Err(Errno::PERM) => self.no_atime = false,
+                opened => return opened,
+            }
+        }
+        rustix::fs::openat(dir, name, flags, Mode::empty())
+    }
+}
+
+/// A file's name on the stack.
+struct Name {
+    bytes: [u8; NAME_MAX],
+    used: usize,
+}
+
+impl Name {
+    /// `stem` and `ending`; `None` if no file can have so long a name.
+    fn new(stem: &[u8], ending: &[u8]) -> Option<Self> {
+        let mut name = Self { bytes: [0; NAME_MAX], used: stem.len() + ending.len() };
+        name.bytes.get_mut(..stem.len())?.copy_from_slice(stem);
+        name.bytes.get_mut(stem.len()..name.used)?.copy_from_slice(ending);
+        Some(name)
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.used]
+    }
+}
+
+/// Takes SQLite's shared lock, now or not at all. It belongs to the descriptor and goes with it.
+///
+/// The pending byte, by which SQLite's readers let a waiting writer go first, is left alone: the
+/// lock is held for some microseconds, once a pass.
+fn lock_shared(file: &OwnedFd) -> Result<(), Rule> {
+    let lock = libc::flock {
+        l_type: libc::F_RDLCK.try_into().unwrap_or_default(),
+        l_whence: libc::SEEK_SET.try_into().unwrap_or_default(),
+        l_start: SHARED.0,
+        l_len: SHARED.1,
+        l_pid: 0,
+    };
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)) {
+        Ok(_) => Ok(()),
+        Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => Err(Rule::Locked),
+        Err(_) => Err(Rule::Unreadable),
+    }
+}
+
+/// What could be read from `offset` on, up to the end of the file.
+pub(crate) fn read_at<'b>(
+    file: &OwnedFd,
+    buffer: &'b mut [u8],
+    offset: u64,
+) -> Result<&'b [u8], Rule> {
+    let count = rustix::io::pread(file, &mut *buffer, offset).map_err(|_| Rule::Unreadable)?;
+    Ok(&buffer[..count])
+}
+
+/// Where page `number` starts in the file.
+pub(crate) fn offset(number: u32, page_size: usize) -> u64 {
+    u64::from(number.saturating_sub(1)) * page_size as u64
+}
+
+/// A number of pages as a number of things in memory.
+fn pages(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX / PAGE_MAX)
+}
+
+/// Whether an open file is a regular one, for file systems whose directories do not say.
+fn is_regular(file: &OwnedFd) -> bool {
+    rustix::fs::fstat(file.as_fd())
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+}
+
+/// Whether the pending file is regular and empty: then Swift has nothing to merge.
+fn is_empty(dir: BorrowedFd<'_>, beside: &Beside<'_>) -> bool {
+    let Some(name) = Name::new(beside.hash(), b".db.pending") else { return false };
+    rustix::fs::statat(dir, name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
+        stat.st_size == 0 && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+    })
+}
