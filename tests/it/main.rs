@@ -6,6 +6,7 @@ mod daemonise;
 mod every;
 
 mod mount;
+mod reader;
 mod walk;
 
 mod quarantine;

@@ -3,6 +3,9 @@
 
 pub mod model;
 
+pub mod asked;
 pub mod damage;
 pub mod fixtures;
+pub mod image;
+pub mod mutate;
 pub mod tree;
