@@ -10,6 +10,9 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+/// What puts something in a database's place, or beside it.
+type Make = fn(&Path);
+
 /// The database in a hash directory.
 fn db_in(dir: &Path) -> PathBuf {
     let hash = dir.file_name().expect("a hash").to_str().expect("a hash");
@@ -24,26 +27,26 @@ fn beside(dir: &Path, ending: &str) -> PathBuf {
 
 #[test]
 fn whatever_may_change_the_answer_beside_a_database_leaves_it_to_sqlite() {
-    let empty = |path: PathBuf| fs::write(path, b"").expect("written");
-    let full = |path: PathBuf| fs::write(path, b"x").expect("written");
-    let folder = |path: PathBuf| fs::create_dir(path).expect("made");
-    let cases: [(&str, &dyn Fn(PathBuf), Option<Rule>); 12] = [
-        ("-journal", &full, Some(Rule::Journal)),
-        ("-journal", &empty, Some(Rule::Journal)),
-        ("-journal", &folder, Some(Rule::Journal)),
-        ("-wal", &full, Some(Rule::Wal)),
-        ("-wal", &empty, Some(Rule::Wal)),
-        (".pending", &full, Some(Rule::Pending)),
-        (".pending", &empty, None),
-        (".pending", &folder, Some(Rule::Pending)),
-        (".other.db", &full, Some(Rule::Siblings)),
-        (".tmp", &full, None),
-        ("-shm", &full, None),
-        ("-journal2", &full, None),
+    let empty: Make = |path| fs::write(path, b"").expect("written");
+    let full: Make = |path| fs::write(path, b"x").expect("written");
+    let folder: Make = |path| fs::create_dir(path).expect("made");
+    let cases: [(_, Make, _); 12] = [
+        ("-journal", full, Some(Rule::Journal)),
+        ("-journal", empty, Some(Rule::Journal)),
+        ("-journal", folder, Some(Rule::Journal)),
+        ("-wal", full, Some(Rule::Wal)),
+        ("-wal", empty, Some(Rule::Wal)),
+        (".pending", full, Some(Rule::Pending)),
+        (".pending", empty, None),
+        (".pending", folder, Some(Rule::Pending)),
+        (".other.db", full, Some(Rule::Siblings)),
+        (".tmp", full, None),
+        ("-shm", full, None),
+        ("-journal2", full, None),
     ];
     for (ending, make, rule) in cases {
         let (_tree, dir, mut reader) = taught(plain());
-        make(beside(&dir, ending));
+        make(&beside(&dir, ending));
         assert_eq!(look(&mut reader, &dir).err(), rule, "{ending}");
     }
     let (_tree, dir, mut reader) = taught(plain());
@@ -53,7 +56,7 @@ fn whatever_may_change_the_answer_beside_a_database_leaves_it_to_sqlite() {
 
 #[test]
 fn only_a_regular_file_is_read_and_nothing_holds_the_reader_up() {
-    let cases: [(&str, fn(&Path), Rule); 5] = [
+    let cases: [(_, Make, _); 5] = [
         ("gone", |db| fs::remove_file(db).expect("removed"), Rule::Unreadable),
         (
             "a directory",
