@@ -43,6 +43,10 @@ pub mod verdict;
 
 pub mod quarantine;
 
+pub mod deep;
+pub mod slice;
+pub mod sums;
+
 pub mod tally;
 
 pub mod report;

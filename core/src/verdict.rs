@@ -119,8 +119,18 @@ pub enum FindingCode {
     RowsCount,
     /// A policy's bytes are not those of its rows.
     RowsBytes,
-    /// The index does not hold what the table holds.
+    /// The index does not hold what the table holds, or not in order, or is missing.
     RowsIndex,
+    /// A row holds a value that Swift never writes.
+    RowsValue,
+    /// A name is there more than once in one policy.
+    RowsTwin,
+    /// The object table or its triggers are missing or foreign.
+    RowsSchema,
+    /// The metadata is not what Swift can read.
+    RowsMetadata,
+    /// A shard range is not what Swift can read.
+    RowsShardRange,
     /// The directory is not the hash of account and container.
     PlaceHash,
     /// The file is not named after its directory.
@@ -133,7 +143,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code, in the order of the manual.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::StructureCorrupt,
         Self::StructureNotADatabase,
         Self::StructureCheck,
@@ -150,6 +160,11 @@ impl FindingCode {
         Self::RowsCount,
         Self::RowsBytes,
         Self::RowsIndex,
+        Self::RowsValue,
+        Self::RowsTwin,
+        Self::RowsSchema,
+        Self::RowsMetadata,
+        Self::RowsShardRange,
         Self::PlaceHash,
         Self::PlaceFile,
         Self::PlaceSuffix,
@@ -176,6 +191,11 @@ impl FindingCode {
             Self::RowsCount => "rows-count",
             Self::RowsBytes => "rows-bytes",
             Self::RowsIndex => "rows-index",
+            Self::RowsValue => "rows-value",
+            Self::RowsTwin => "rows-twin",
+            Self::RowsSchema => "rows-schema",
+            Self::RowsMetadata => "rows-metadata",
+            Self::RowsShardRange => "rows-shard-range",
             Self::PlaceHash => "place-hash",
             Self::PlaceFile => "place-file",
             Self::PlaceSuffix => "place-suffix",
@@ -192,12 +212,17 @@ impl FindingCode {
             | Self::StructureCheck
             | Self::StructureSize
             | Self::StatEmptyFile => "file",
-            Self::StatSchema => "schema",
+            Self::StatSchema | Self::RowsSchema => "schema",
             Self::StatRowMissing | Self::StatTimestamp | Self::StatNotUtf8 => "container_stat",
             Self::StatPending => "pending",
-            Self::StatMetadata => "metadata",
-            Self::StatShardRange => "shard_range",
-            Self::RowsHash | Self::RowsCount | Self::RowsBytes | Self::RowsIndex => "object",
+            Self::StatMetadata | Self::RowsMetadata => "metadata",
+            Self::StatShardRange | Self::RowsShardRange => "shard_range",
+            Self::RowsHash
+            | Self::RowsCount
+            | Self::RowsBytes
+            | Self::RowsIndex
+            | Self::RowsValue
+            | Self::RowsTwin => "object",
             Self::PlaceHash | Self::PlaceFile | Self::PlaceSuffix | Self::PlacePartition => "path",
         }
     }
