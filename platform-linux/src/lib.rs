@@ -17,6 +17,8 @@ pub mod window;
 
 mod beside;
 pub mod check;
+pub mod deep;
+mod ofd;
 mod pending;
 pub mod reader;
 mod sharding;

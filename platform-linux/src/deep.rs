@@ -1,0 +1,255 @@
+//! The deep look: reads a whole database under a lock of our own and brings back sums.
+//!
+//! SQLite is opened with `nolock=1`, so that the lock can be let go of and taken again in the middle
+//! of a statement: SQLite asks the progress callback, the callback asks the core's [`Slice`]. Under
+//! the lock taken again the first page, the size and the inode must be as before and no journal may
+//! wait for recovery; else the statement is interrupted and the read starts again, so that SQLite
+//! never sees two states of a database in one read.
+//!
+//! *Descriptors.* Our own descriptor of the database is open while SQLite has one. That is harmful
+//! where SQLite holds POSIX locks, which closing ours would drop; under `nolock=1` it holds none.
+//!
+//! *Hostile databases.* Only ordinary tables are read, `quick_check` first; views run under a bound.
+//! Triggers never fire in a reader; functions in the schema are not trusted.
+//!
+//! *Memory.* A page cache of half a megabyte, a bit a page for `quick_check`, and one row at a time.
+mod held;
+mod rows;
+mod schema;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use martlet_core::check::Code;
+use martlet_core::deep::{DeepSeen, Refusal};
+use martlet_core::slice::Slice;
+use martlet_core::time::Mono;
+use nix::libc;
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+
+use held::{Held, lock};
+
+/// Steps of SQLite's machine, or pages of its structure check, between two looks at the clock:
+/// at most some 200 µs on a slow ARM core, so that a slice ends on time.
+const STEPS: i32 = 250;
+
+/// Bytes of a row at most: a Swift row has a few kilobytes. Longer ones are SQLITE_TOOBIG.
+const ROW_MAX: i32 = 1 << 20;
+
+/// What a deep look needs from the process around it.
+#[derive(Clone)]
+pub struct Around {
+    /// The clock.
+    pub now: Arc<dyn Fn() -> Mono + Send + Sync>,
+    /// Waits for the time given, zero included, and returns early with `true` once the process is
+    /// to stop.
+    pub wait: Arc<dyn Fn(Duration) -> bool + Send + Sync>,
+}
+
+/// Looks deeply at the database `path`. `hold` is the longest that a last try may hold the lock.
+#[must_use]
+pub fn look(path: &Path, hold: Duration, around: &Around) -> DeepSeen {
+    match Look::open(path, around).and_then(|look| look.whole(hold)) {
+        Ok(seen) => seen,
+        Err(Stop::Refused(refusal)) => DeepSeen::Not(refusal),
+        Err(Stop::Error(code)) => DeepSeen::Error(code),
+        Err(Stop::Restart | Stop::Costly) => DeepSeen::Not(Refusal::Unsettled),
+    }
+}
+
+/// Why a read ended early.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    /// The database changed: start again.
+    Restart,
+    /// A view took too many steps.
+    Costly,
+    Refused(Refusal),
+    Error(Code),
+}
+
+impl From<nix::errno::Errno> for Stop {
+    fn from(errno: nix::errno::Errno) -> Self {
+        Self::Error(Code { sqlite: 0, errno: errno as i32 })
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Error(Code { sqlite: 0, errno: error.raw_os_error().unwrap_or(0) })
+    }
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        let sqlite = error.sqlite_error().map_or(1, |error| error.extended_code);
+        Self::Error(Code { sqlite, errno: 0 })
+    }
+}
+
+/// One look: SQLite, and what it shares with its progress callback.
+struct Look {
+    db: Connection,
+    held: Arc<Mutex<Held>>,
+}
+
+impl Look {
+    fn open(path: &Path, around: &Around) -> Result<Self, Stop> {
+        let file = File::options()
+            .read(true)
+            .custom_flags(libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK)
+            .open(path)
+            .map_err(|error| match error.raw_os_error() {
+                Some(libc::ENOENT | libc::ELOOP) => Stop::Refused(Refusal::Gone),
+                _ => error.into(),
+            })?;
+        if !file.metadata()?.is_file() {
+            return Err(Stop::Refused(Refusal::NotAFile));
+        }
+        // SQLite deletes a journal that it finds beside a database of no pages, so nothing that
+        // short is ever opened, and the size cannot change while the lock is held.
+        let mut held = Held::new(file, path, around.clone());
+        let db = loop {
+            held.begin()?;
+            let opened = connect(path);
+            held.unchanged()?;
+            held.release();
+            match opened {
+                Err(Stop::Error(code)) if is_writers_journal(code) => held.pause()?,
+                opened => break opened?,
+            }
+        };
+        let held = Arc::new(Mutex::new(held));
+        let mut look = Self { db, held };
+        let held = Arc::clone(&look.held);
+        look.db.progress_handler(STEPS, Some(move || lock(&held).tick()))?;
+        Ok(look)
+    }
+
+    fn whole(&self, hold: Duration) -> Result<DeepSeen, Stop> {
+        let size = lock(&self.held).version.size;
+        let structure = self.settle(hold, rows::quick_check)?;
+        let tries = lock(&self.held).slice.tries();
+        if let Some(line) = structure {
+            return Ok(DeepSeen::Broken(line));
+        }
+        let mut deep = self.settle(hold, |db| rows::read(db, &self.held))?;
+        let held = lock(&self.held);
+        deep.size = size;
+        // Each try reads the pages once: the structure check all of them, the two scans the two
+        // trees that make up nearly all of the file.
+        let all = u64::from(tries) + u64::from(held.slice.tries());
+        deep.read = size.saturating_mul(all);
+        deep.tries = tries.max(held.slice.tries());
+        Ok(DeepSeen::Whole(deep))
+    }
+
+    /// Runs `work` in one read transaction, again whenever the database changed under it.
+    fn settle<T>(
+        &self,
+        hold: Duration,
+        work: impl Fn(&Connection) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        lock(&self.held).slice = Slice::new(hold);
+        // Bounded: the slice allows a few tries, and waits have a bound of their own.
+        loop {
+            let before = lock(&self.held).slice.clone();
+            lock(&self.held).begin()?;
+            let done = self.transaction(&work);
+            let mut held = lock(&self.held);
+            let done = match done {
+                Ok(done) => held.unchanged().map(|()| done),
+                // SQLite says only that it was interrupted.
+                Err(said) => Err(held.stop.take().unwrap_or(said)),
+            };
+            held.release();
+            match done {
+                Err(Stop::Restart) => {}
+                Err(Stop::Error(code)) if is_writers_journal(code) => {
+                    held.slice = before; // nothing was read: that was no try
+                    held.pause()?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn transaction<T>(&self, work: impl Fn(&Connection) -> Result<T, Stop>) -> Result<T, Stop> {
+        self.db.execute_batch("BEGIN")?;
+        let done = work(&self.db);
+        // An error may have ended the transaction already; there is nothing to undo in a reader.
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        done
+    }
+}
+
+/// `SQLITE_READONLY_ROLLBACK`.
+const READONLY_ROLLBACK: i32 = 776;
+
+/// Whether SQLite took the journal of a writer that has just begun for one to recover from: without
+/// locks it cannot know that the writer is alive.
+fn is_writers_journal(code: Code) -> bool {
+    code.sqlite == READONLY_ROLLBACK
+}
+
+/// Opens `path` for reading, without SQLite's own locks, as a database that may be hostile.
+fn connect(path: &Path) -> Result<Connection, Stop> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let db = Connection::open_with_flags(uri(path), flags)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, ROW_MAX)?;
+    db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    db.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
+    db.execute_batch("PRAGMA cache_size=-512; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;")?;
+    Ok(db)
+}
+
+/// `file:PATH?mode=ro&nolock=1`, the path as percent-encoded bytes.
+fn uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    // "file://" would begin a host name.
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' if uri.ends_with('/') => {}
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*byte));
+            }
+            _ => {
+                let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
+                uri.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+    }
+    uri.push_str("?mode=ro&nolock=1");
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_said_in_bytes_that_mean_nothing_else() {
+        for (path, expected) in [
+            ("/srv/node/a.db", "file:/srv/node/a.db?mode=ro&nolock=1"),
+            ("//srv//a.db", "file:/srv/a.db?mode=ro&nolock=1"),
+            ("a?b#c%d e.db", "file:a%3Fb%23c%25d%20e.db?mode=ro&nolock=1"),
+            ("\u{e9}", "file:%C3%A9?mode=ro&nolock=1"),
+        ] {
+            assert_eq!(uri(Path::new(path)), expected);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! SQLite's shared lock, taken as an OFD lock on a descriptor of our own.
+//!
+//! POSIX locks belong to the process and are lost when *any* of its descriptors of the file is
+//! closed; OFD locks belong to the descriptor, and stand against SQLite's POSIX locks in other
+//! processes all the same. The bytes are SQLite's (`os.h`, "PENDING_BYTE"; `os_unix.c`,
+//! `unixLock`), and so is the order: the pending byte first, so that a waiting writer goes first.
+use std::fs::File;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+/// `PENDING_BYTE`.
+const PENDING: i64 = 0x4000_0000;
+/// `RESERVED_BYTE`.
+const RESERVED: i64 = PENDING + 1;
+/// `SHARED_FIRST`.
+const SHARED: i64 = PENDING + 2;
+/// `SHARED_SIZE`.
+const SHARED_SIZE: i64 = 510;
+
+/// Takes SQLite's shared lock on `file`, without waiting. `false`: a writer has it, or is about to.
+pub(crate) fn try_shared(file: &File) -> Result<bool, Errno> {
+    if !set(file, libc::F_RDLCK, PENDING, 1)? {
+        return Ok(false);
+    }
+    let shared = set(file, libc::F_RDLCK, SHARED, SHARED_SIZE);
+    let pending = set(file, libc::F_UNLCK, PENDING, 1);
+    let shared = shared?;
+    pending?;
+    Ok(shared)
+}
+
+/// Lets go of the shared lock.
+pub(crate) fn release(file: &File) -> Result<(), Errno> {
+    set(file, libc::F_UNLCK, SHARED, SHARED_SIZE).map(|_| ())
+}
+
+/// Whether another process is in the middle of a write: it holds the reserved lock, so that a
+/// journal beside the database is its own and not one to recover from.
+pub(crate) fn is_reserved(file: &File) -> Result<bool, Errno> {
+    let mut lock = range(libc::F_WRLCK, RESERVED, 1);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
+    Ok(i32::from(lock.l_type) != libc::F_UNLCK)
+}
+
+fn set(file: &File, kind: libc::c_int, start: i64, len: i64) -> Result<bool, Errno> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&range(kind, start, len))) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn range(kind: libc::c_int, start: i64, len: i64) -> libc::flock {
+    libc::flock {
+        l_type: short(kind),
+        l_whence: short(libc::SEEK_SET),
+        l_start: start,
+        l_len: len,
+        l_pid: 0,
+    }
+}
+
+fn short(value: libc::c_int) -> libc::c_short {
+    // The kernel's lock types and origins are single digits.
+    libc::c_short::try_from(value).unwrap_or_default()
+}
