@@ -3,6 +3,7 @@
 mod check;
 mod conf;
 mod daemonise;
+mod deep;
 mod every;
 
 mod mount;

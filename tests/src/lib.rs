@@ -5,6 +5,7 @@ pub mod model;
 
 pub mod asked;
 pub mod damage;
+pub mod deep_damage;
 pub mod fixtures;
 pub mod image;
 pub mod mutate;
