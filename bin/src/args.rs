@@ -70,6 +70,9 @@ pub(crate) struct Once {
     /// only this partition; may be given more than once
     #[argh(option, arg_name = "NAME")]
     pub(crate) partition: Vec<String>,
+    /// the swift.conf whose hash path names are compared with (/etc/swift/swift.conf if there)
+    #[argh(option, arg_name = "FILE")]
+    pub(crate) swift_conf: Option<PathBuf>,
 }
 
 /// Audit databases, hash directories or whole trees. Needs no conf and touches nothing.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use martlet_core::audit::{Conf, Mode, Order};
+use martlet_core::audit::{Conf, HashConf, Mode, Order};
 use martlet_core::walk::Floor;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, Settings};
@@ -45,8 +45,7 @@ struct Pass {
 /// `martlet once CONF`.
 pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
     let settings = conf::load(&asked.conf).map_err(|error| error.to_string())?;
-    // Without a hash path names are not checked; the pass needs it for nothing else.
-    let hash = settings::hash(Path::new(SWIFT_CONF)).unwrap_or_default();
+    let hash = hash(asked.swift_conf.as_deref())?;
     let mut conf = settings::core(&settings, Mode::Once, hash);
     conf.quarantine &= !asked.dry_run;
     if let Some(rate) = asked.rate {
@@ -69,10 +68,7 @@ pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
 
 /// `martlet check PATH...`.
 pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String> {
-    let hash = match &asked.swift_conf {
-        Some(file) => settings::hash(file)?,
-        None => settings::hash(Path::new(SWIFT_CONF)).unwrap_or_default(),
-    };
+    let hash = hash(asked.swift_conf.as_deref())?;
     let mut targets = Vec::new();
     for path in paths(&asked.path)? {
         targets.extend(Target::at(&path).map_err(|error| error.to_string())?);
@@ -128,6 +124,15 @@ impl Pass {
             view.said(said);
         });
         Ok(())
+    }
+}
+
+/// The hash path of the named file, or of Swift's own if it can be read: without one names are not
+/// checked, and a pass needs it for nothing else.
+fn hash(named: Option<&Path>) -> Result<Option<HashConf>, String> {
+    match named {
+        Some(file) => settings::hash(file),
+        None => Ok(settings::hash(Path::new(SWIFT_CONF)).unwrap_or_default()),
     }
 }
 

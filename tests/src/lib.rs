@@ -10,3 +10,6 @@ pub mod fixtures;
 pub mod image;
 pub mod mutate;
 pub mod tree;
+
+pub mod command;
+pub mod demo;
