@@ -4,6 +4,7 @@ mod check;
 mod conf;
 mod daemonise;
 mod deep;
+mod days;
 mod every;
 
 mod mount;

@@ -2,6 +2,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a test's words assert, and say why")]
 
 pub mod model;
+pub mod world;
 
 pub mod asked;
 pub mod damage;

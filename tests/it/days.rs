@@ -1,0 +1,42 @@
+//! Thirty days of a node: four devices, four thousand databases, stalls, locks, damage, and a
+//! calendar that steps.
+use std::fmt::Write as _;
+use std::path::Path;
+
+use martlet_tests::world::{Day, World};
+
+const DAYS: u32 = 30;
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/days.txt");
+/// Set, it makes the test write the table that it otherwise compares with.
+const WRITE: &str = "MARTLET_WRITE_GOLDEN";
+
+#[test]
+fn a_month_goes_as_in_the_golden_table() {
+    let mut table =
+        format!("# {WRITE}=1 cargo test -p martlet-tests --test it days:: writes this\n");
+    table += "lanes day passes longest_s passed failed neither busy moved refused skipped ";
+    table += "windows windowed\n";
+    rows(&mut table, 1, &World::<1>::new().run(DAYS));
+    rows(&mut table, 4, &World::<4>::new().run(DAYS));
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(Path::new(GOLDEN), &table).expect("the table can be written");
+    }
+    let golden = std::fs::read_to_string(GOLDEN).expect("the golden table");
+    for (line, (found, expected)) in table.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(found, expected, "line {} of {GOLDEN}", line + 1);
+    }
+    assert_eq!(table.len(), golden.len(), "{GOLDEN} has as many lines");
+}
+
+fn rows(table: &mut String, lanes: usize, days: &[Day]) {
+    for (number, day) in days.iter().enumerate() {
+        let [passed, failed, neither] = day.counts;
+        let [windows, windowed] = day.windows;
+        let Day { passes, longest, busy, moved, refused, skipped, .. } = day;
+        let _ = writeln!(
+            table,
+            "{lanes:5} {number:3} {passes:6} {longest:9} {passed:6} {failed:6} {neither:7} \
+             {busy:4} {moved:5} {refused:7} {skipped:7} {windows:7} {windowed:8}"
+        );
+    }
+}
