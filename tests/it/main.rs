@@ -17,3 +17,5 @@ mod recon;
 mod statsd;
 mod syslog;
 mod tidy;
+
+mod bare_metal;

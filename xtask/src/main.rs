@@ -1,14 +1,24 @@
 //! `cargo xtask`: the list of commands, one line each.
 
 mod demo;
+mod bare_metal;
+mod cross;
 mod fixtures;
+mod footprint;
+mod nodes;
+mod steps;
 mod swift_venv;
+mod target;
+mod toolchain;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo        audit a node of a thousand databases, some damaged, and compare what is found
 cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs PyPI the first time)
+cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests under emulation
+cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
+cargo xtask footprint    size, memory and wake-ups against their budgets
 ";
 
 fn main() -> ExitCode {
@@ -17,6 +27,9 @@ fn main() -> ExitCode {
     let said = match words.as_slice() {
         ["demo"] => demo::run(),
         ["fixtures"] => fixtures::run(),
+        ["cross", rest @ ..] => cross::run(rest),
+        ["bare-metal"] => bare_metal::run(),
+        ["footprint"] => footprint::run(),
         _ => Err(format!("usage:\n{USAGE}")),
     };
     match said {
