@@ -19,3 +19,4 @@ mod syslog;
 mod tidy;
 
 mod bare_metal;
+mod large;
