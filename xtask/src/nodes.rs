@@ -1,12 +1,15 @@
 //! Storage nodes to measure on, made of the fixtures: many databases, unusual ones, a large one.
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use martlet_tests::damage;
 use martlet_tests::fixtures::{manifest, md5_hex, named};
 use martlet_tests::tree::Tree;
 use rusqlite::Connection;
 use tempfile::TempDir;
+
+use crate::steps::output;
 
 /// The fixture that all are made of: a container in ordinary use.
 const ORDINARY: &str = "hundreds";
@@ -65,13 +68,15 @@ impl Node {
     }
 
     fn write_conf(&self) -> Result<(), String> {
+        let user = output(Command::new("id").arg("-un"))?;
         let text = format!(
-            "[DEFAULT]\ndevices = {devices}\nmount_check = false\nswift_dir = {folder}\n\n\
+            "[DEFAULT]\ndevices = {devices}\nmount_check = false\nuser = {user}\n\n\
              [container-auditor]\ninterval = 3600\ncontainers_per_second = 0\n\
              recon_cache_path = {folder}\nstate_path = {folder}/state\ndeep_interval = 0\n\
              log_address = {folder}/no-log\n",
             devices = self.tree.devices().display(),
             folder = self.folder.path().display(),
+            user = user.trim(),
         );
         let path = self.conf();
         fs::write(&path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))
