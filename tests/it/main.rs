@@ -3,8 +3,8 @@
 mod check;
 mod conf;
 mod daemonise;
-mod deep;
 mod days;
+mod deep;
 mod every;
 
 mod mount;

@@ -1,8 +1,8 @@
 //! `cargo xtask`: the list of commands, one line each.
 
-mod demo;
 mod bare_metal;
 mod cross;
+mod demo;
 mod fixtures;
 mod footprint;
 mod nodes;
