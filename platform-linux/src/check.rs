@@ -134,6 +134,20 @@ impl Checker {
         }
     }
 
+    /// Takes a row that was read without SQLite for the last look's. As there, a deleted container
+    /// has no names: Swift does not ask for them.
+    pub fn take(&mut self, row: &Stat<'_>) -> Seen<'_> {
+        self.forget();
+        self.put.keep(row.put);
+        self.delete.keep(row.delete);
+        self.count.keep(row.count);
+        if stamp::is_deleted(row.put, row.delete, row.count) != Ok(true) {
+            self.account.keep(row.account);
+            self.container.keep(row.container);
+        }
+        Seen::Row(self.stat())
+    }
+
     /// Account and container as far as the last look came, also one that ended in an error; NULL if
     /// it did not come to them.
     #[must_use]

@@ -212,7 +212,7 @@ impl<const LANES: usize> Drive<LANES> {
 
     fn lane(&self, lane: Lane, say: &(dyn Fn(&Said<'_>) + Sync)) {
         let mut hands = Hands::new(self.check.clone());
-        while let Some(job) = self.next(lane) {
+        while let Some(job) = self.next(lane, &mut hands) {
             match job {
                 Job::Devices => self.list_devices(lane),
                 Job::Walk(device) => {
@@ -236,13 +236,16 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     /// Waits for the next job; none if the lane is to leave.
-    fn next(&self, lane: Lane) -> Option<Job> {
+    fn next(&self, lane: Lane, hands: &mut Hands) -> Option<Job> {
         let mut auditor = self.lock();
         loop {
             let progress = auditor.progress();
             match Job::of(&auditor.poll(lane, clock::now()), progress) {
                 Ok(job) => return Some(job),
-                Err(Some(until)) => auditor = clock::wait(&self.wake, auditor, until),
+                Err(Some(until)) => {
+                    hands.let_go();
+                    auditor = clock::wait(&self.wake, auditor, until);
+                }
                 Err(None) => return None,
             }
         }

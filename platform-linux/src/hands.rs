@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use martlet_core::audit::{Device, Second};
 use martlet_core::check::{Cell, Seen};
+use martlet_core::page::{self, Beside};
 use martlet_core::path::DbPath;
 use martlet_core::quarantine::{Around, Siblings, What};
 use martlet_core::walk::{Floor, Walked};
@@ -12,10 +13,12 @@ use martlet_core::walk::{Floor, Walked};
 use crate::check::{CheckConf, Checker};
 use crate::devices::{DeviceDir, disk_of};
 use crate::error::Error;
+use crate::listing::Kind;
 use crate::probe::probe;
 use crate::quarantine::{Identity, Moved, quarantine, siblings};
+use crate::reader::{Peek, Reader};
 use crate::roots::Root;
-use crate::walk::{Limits, Walker};
+use crate::walk::{Here, Limits, Walker};
 
 /// A device with less room than this is not written to: a rename may need a new directory block.
 const FREE_BYTES_MIN: u64 = 1 << 20;
@@ -73,7 +76,10 @@ impl Target {
 #[derive(Debug)]
 pub struct Hands {
     walker: Walker,
+    reader: Reader,
     checker: Checker,
+    /// The database that the directory of the last walk may hold, locked before that was listed.
+    peek: Option<Peek>,
     /// The row being walked.
     walking: Option<Device>,
     /// A named file that is yet to be handed out, or was.
@@ -89,7 +95,9 @@ impl Hands {
     pub fn new(conf: CheckConf) -> Self {
         Self {
             walker: Walker::new(Limits::DEFAULT),
+            reader: Reader::new(),
             checker: Checker::new(conf),
+            peek: None,
             walking: None,
             file: None,
             handed: false,
@@ -100,6 +108,7 @@ impl Hands {
 
     /// The next item of the walk of `target`, which stands in row `device`.
     pub fn walk(&mut self, device: Device, target: &Target) -> Walked<'_> {
+        self.let_go();
         if self.walking != Some(device) {
             self.walking = Some(device);
             self.handed = false;
@@ -117,7 +126,8 @@ impl Hands {
             }
             return Walked::Found(file.as_os_str().as_bytes());
         }
-        let walked = self.walker.next();
+        let Self { walker, reader, peek, .. } = self;
+        let walked = walker.next_ahead(&mut |dir, name| *peek = reader.open(dir, name).ok());
         if walked == Walked::End {
             self.walking = None;
         }
@@ -130,10 +140,39 @@ impl Hands {
         self.walking
     }
 
-    /// Looks at a database.
+    /// Lets go of the lock that is held from a database found to its look. Nothing may be waited for
+    /// under it.
+    pub fn let_go(&mut self) {
+        self.peek = None;
+    }
+
+    /// Looks at a database: by its pages if it is the one just found and is ordinary, else through
+    /// SQLite, which gets to it only when the reader has closed it.
     pub fn check(&mut self, path: &DbPath) -> Seen<'_> {
         self.moved = None;
-        self.checker.look(path)
+        let peek = self.peek.take();
+        let found = self.file.is_none() && path.is_whole() && self.walker.path() == path.as_bytes();
+        let here = self.walker.here().filter(|_| found);
+        let (Some(peek), Some(here)) = (peek, here) else { return self.checker.look(path) };
+        let hash = path.place().hash;
+        if here.name.strip_suffix(b".db") != Some(hash) {
+            drop(peek);
+            return self.checker.look(path);
+        }
+        let read = self.reader.read(peek, here.dir, &beside(here, hash)).map(|row| row.stat());
+        let left = match read {
+            Ok(stat) => return self.checker.take(&stat),
+            Err(rule) => rule,
+        };
+        let seen = self.checker.look(path);
+        if left.is_schema() && matches!(seen, Seen::Row(_)) {
+            // A schema that is not learnt is asked of SQLite each time: slower, and nothing else.
+            let path = said(path);
+            if let Err(why) = self.reader.teach(here.dir, hash, &path) {
+                log::debug!("not learnt from {}: {why:?}", path.display());
+            }
+        }
+        seen
     }
 
     /// Looks once more, and around.
@@ -198,6 +237,25 @@ impl Hands {
             (None, None) => 1.0,
         }
     }
+}
+
+/// What was listed of a hash directory, as far as it matters to the reader.
+fn beside<'a>(here: Here<'_>, hash: &'a [u8]) -> Beside<'a> {
+    let mut beside = Beside::new(hash);
+    for (name, kind) in here.names() {
+        beside.note(
+            name,
+            match kind {
+                Kind::File => page::Kind::Regular,
+                Kind::Directory | Kind::Link | Kind::Other => page::Kind::Other,
+                Kind::Unknown => page::Kind::Unknown,
+            },
+        );
+    }
+    if here.is_complete() {
+        beside.end();
+    }
+    beside
 }
 
 fn said(path: &DbPath) -> PathBuf {

@@ -74,11 +74,11 @@ impl Reader {
         }
     }
 
-    /// Opens `HASH.db` in `dir`, the directory named `hash`, and takes SQLite's shared lock. The
-    /// directory is to be listed after this.
-    pub fn open(&mut self, dir: BorrowedFd<'_>, hash: &[u8]) -> Result<Peek, Rule> {
-        let name = Name::new(hash, b".db").ok_or(Rule::Name)?;
-        let file = self.open_quietly(dir, name.as_bytes()).map_err(|_| Rule::Unreadable)?;
+    /// Opens the file `name` in `dir`, of which the directory's name is all that tells, and takes
+    /// SQLite's shared lock. The directory is to be listed after this, and the lock to be let go
+    /// before anything is waited for.
+    pub fn open(&mut self, dir: BorrowedFd<'_>, name: &[u8]) -> Result<Peek, Rule> {
+        let file = self.open_quietly(dir, name).map_err(|_| Rule::Unreadable)?;
         lock_shared(&file)?;
         Ok(Peek(file))
     }
@@ -149,7 +149,8 @@ impl Reader {
             return Err(Untaught::Full);
         }
         self.lessons -= 1;
-        let peek = self.open(dir, hash).map_err(Untaught::Rule)?;
+        let name = Name::new(hash, b".db").ok_or(Untaught::Rule(Rule::Name))?;
+        let peek = self.open(dir, name.as_bytes()).map_err(Untaught::Rule)?;
         for side in [&b".db-journal"[..], b".db-wal"] {
             let name = Name::new(hash, side).ok_or(Untaught::Rule(Rule::Name))?;
             match rustix::fs::statat(dir, name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW) {

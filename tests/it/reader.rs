@@ -21,7 +21,7 @@ mod writers;
 pub(crate) fn look(reader: &mut Reader, dir: &Path) -> Result<Facts, Rule> {
     let hash = dir.file_name().expect("a hash directory").as_encoded_bytes();
     let open = std::fs::File::open(dir).expect("the hash directory opens");
-    let peek = reader.open(open.as_fd(), hash)?;
+    let peek = reader.open(open.as_fd(), &[hash, b".db"].concat())?;
     let mut beside = Beside::new(hash);
     for entry in std::fs::read_dir(dir).expect("the hash directory is listed") {
         let entry = entry.expect("a name");

@@ -139,8 +139,9 @@ fn the_reader_takes_no_lock_away_from_sqlite_in_the_same_process() {
     let holder = Connection::open(db_in(&dir)).expect("opened");
     holder.execute_batch("BEGIN; SELECT * FROM policy_stat").expect("SHARED is held");
     let open = fs::File::open(&dir).expect("the hash directory opens");
-    let hash = dir.file_name().expect("a hash").as_encoded_bytes();
-    let peek = reader.open(open.as_fd(), hash).expect("shared locks go together");
+    let name = db_in(&dir);
+    let name = name.file_name().expect("a name").as_encoded_bytes();
+    let peek = reader.open(open.as_fd(), name).expect("shared locks go together");
     assert_eq!(lock_holders(&db_in(&dir)), 2, "SQLite's lock and the reader's");
     drop(peek);
     // Closing a second descriptor is what drops POSIX locks; the reader must not rely on them.
