@@ -146,10 +146,11 @@ impl View {
     fn progress(&self, state: &mut State, said: &Said<'_>) {
         let every = if self.plain { LINE_EVERY } else { DRAW_EVERY };
         let now = clock::mono();
-        if let Some(device) = said.device
-            && state.shares.get(device.path()) != Some(&said.share)
-        {
-            state.shares.insert(device.path().to_owned(), said.share);
+        if let Some(device) = said.device {
+            match state.shares.get_mut(device.path()) {
+                Some(share) => *share = said.share,
+                None => drop(state.shares.insert(device.path().to_owned(), said.share)),
+            }
         }
         if now.since(state.shown) < every || self.options.quiet {
             return;

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the list of commands, one line each.
 
 mod bare_metal;
+mod bench;
 mod cross;
 mod demo;
 mod fixtures;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo        audit a node of a thousand databases, some damaged, and compare what is found
+cargo xtask bench [DATABASES [ROUNDS]]
+                        measure Swift, a plain loop, Martlet and a floor, into docs
 cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs PyPI the first time)
 cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests under emulation
 cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
@@ -26,6 +29,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let said = match words.as_slice() {
         ["demo"] => demo::run(),
+        ["bench", numbers @ ..] => bench(numbers),
+        ["bench-measure", words @ ..] => bench::measure(words),
+        ["bench-loop", devices] => bench::plain_loop(devices),
         ["fixtures"] => fixtures::run(),
         ["cross", rest @ ..] => cross::run(rest),
         ["bare-metal"] => bare_metal::run(),
@@ -39,4 +45,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `bench` with the numbers that were given, if any.
+fn bench(numbers: &[&str]) -> Result<(), String> {
+    let wrong = |word: &str, why| format!("{word} is no number: {why}");
+    let databases = numbers
+        .first()
+        .map_or(Ok(bench::DATABASES), |word| word.parse().map_err(|why| wrong(word, why)))?;
+    let rounds = numbers
+        .get(1)
+        .map_or(Ok(bench::ROUNDS), |word| word.parse().map_err(|why| wrong(word, why)))?;
+    bench::run(databases, rounds)
 }

@@ -41,7 +41,8 @@ impl SwiftVenv {
     }
 }
 
-fn cache() -> Result<PathBuf, String> {
+/// Where what is made once is kept.
+pub(crate) fn cache() -> Result<PathBuf, String> {
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
     base.map(|base| base.join("martlet"))
