@@ -14,6 +14,7 @@ mod walk;
 mod quarantine;
 
 mod recon;
+mod same_as_swift;
 mod statsd;
 mod syslog;
 mod tidy;

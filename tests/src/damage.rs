@@ -217,6 +217,7 @@ pub fn chmod(path: &Path, mode: u32) {
 /// If the kernel refuses.
 pub fn fifo(path: &Path) {
     done(path, nix::unistd::mkfifo(path, Mode::from_bits_truncate(0o644)).map_err(Into::into));
+    chmod(path, 0o644);
 }
 
 /// Makes a symbolic link at `path` that says `target`.
@@ -233,12 +234,44 @@ pub fn link(path: &Path, target: &Path) {
 /// If the kernel refuses, as it does for paths over 107 bytes.
 pub fn socket(path: &Path) {
     drop(done(path, UnixListener::bind(path)));
+    chmod(path, 0o644);
 }
 
-fn read(path: &Path) -> Vec<u8> {
+/// The bytes of a file.
+///
+/// # Panics
+/// If it cannot be read.
+#[must_use]
+pub fn read(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     done(path, File::open(path).and_then(|mut f| f.read_to_end(&mut bytes)));
     bytes
+}
+
+/// Makes or replaces a file, mode 0644 whatever the umask says.
+///
+/// # Panics
+/// If the kernel refuses.
+pub fn put_file(path: &Path, bytes: &[u8]) {
+    done(path, fs::write(path, bytes));
+    chmod(path, 0o644);
+}
+
+/// Makes a directory and those above it, mode 0755 whatever the umask says.
+///
+/// # Panics
+/// If the kernel refuses.
+pub fn put_dir(path: &Path) {
+    if let Some(above) = path.parent().filter(|above| !above.exists()) {
+        put_dir(above);
+    }
+    match fs::create_dir(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => (),
+        made => {
+            done(path, made);
+            chmod(path, 0o755);
+        }
+    }
 }
 
 fn done<T>(path: &Path, result: std::io::Result<T>) -> T {

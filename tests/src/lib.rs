@@ -4,12 +4,18 @@
 pub mod model;
 pub mod world;
 
+pub mod answers;
 pub mod asked;
+pub mod auditor;
+pub mod comparison;
 pub mod damage;
 pub mod deep_damage;
+pub mod differences;
 pub mod fixtures;
 pub mod image;
 pub mod mutate;
+pub mod scenarios;
+pub mod snapshot;
 pub mod tree;
 
 pub mod command;

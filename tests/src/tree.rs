@@ -43,7 +43,7 @@ impl Tree {
         // Other users must get in: some scenarios run as nobody.
         crate::damage::chmod(dir.path(), 0o755);
         let root = dir.path().join("node");
-        make(&root);
+        crate::damage::put_dir(&root);
         Self { root, _dir: Some(dir) }
     }
 
@@ -66,7 +66,7 @@ impl Tree {
     #[must_use]
     pub fn device(&self, device: &str) -> PathBuf {
         let path = self.root.join(device);
-        make(&path);
+        crate::damage::put_dir(&path);
         path
     }
 
@@ -90,12 +90,13 @@ impl Tree {
     pub fn add_at(&self, device: &str, fixture: &Fixture, at: [&str; 3], stem: &str) -> Placed {
         let mut dir = self.device(device).join("containers");
         dir.extend(at);
-        make(&dir);
+        crate::damage::put_dir(&dir);
         for file in &fixture.files {
             let name = format!("{stem}{}", &file.name[fixture.hash.len()..]);
             let path = dir.join(name);
             let wrote = std::fs::write(&path, &file.bytes);
             wrote.unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+            crate::damage::chmod(&path, 0o600); // as Swift creates them
         }
         Placed { dir, stem: stem.to_owned() }
     }
@@ -175,11 +176,6 @@ impl Placed {
 
 fn suffix(hash: &str) -> &str {
     &hash[hash.len() - 3..]
-}
-
-fn make(dir: &Path) {
-    let made = std::fs::create_dir_all(dir);
-    made.unwrap_or_else(|e| panic!("cannot make {}: {e}", dir.display()));
 }
 
 /// Changes account and container in the stat row, and the name of its own shard range.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::swift_venv::SwiftVenv;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/fixtures.py");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/swift/fixtures.py");
 
 /// Writes the fixtures and says where.
 ///

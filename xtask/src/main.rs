@@ -6,11 +6,14 @@ mod cross;
 mod demo;
 mod fixtures;
 mod footprint;
+mod live;
 mod nodes;
+mod same_as_swift;
 mod steps;
 mod swift_venv;
 mod target;
 mod toolchain;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -22,6 +25,7 @@ cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs
 cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests under emulation
 cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
 cargo xtask footprint    size, memory and wake-ups against their budgets
+cargo xtask same-as-swift [--record | --only START]    hold Martlet against the real Swift; with --record, write its answers
 ";
 
 fn main() -> ExitCode {
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         ["cross", rest @ ..] => cross::run(rest),
         ["bare-metal"] => bare_metal::run(),
         ["footprint"] => footprint::run(),
+        ["same-as-swift", more @ ..] => same_as_swift::run(more),
         _ => Err(format!("usage:\n{USAGE}")),
     };
     match said {
