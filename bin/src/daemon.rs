@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use martlet_core::audit::{Conf, HashConf, Mode, Order, Report};
 use martlet_core::tally::Totals;
+use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, ConfError, Settings};
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
 use martlet_platform_linux::instance::{self, Instance, InstanceError};
@@ -17,6 +18,7 @@ use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Signal, Stop};
 use martlet_platform_linux::syslog::SyslogAt;
+use martlet_platform_linux::watchdog::Watchdog;
 
 use crate::audit::{SWIFT_CONF, seed};
 use crate::exit;
@@ -105,8 +107,9 @@ impl Daemon {
         let statsd = settings::statsd(&settings, seed());
         let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
         let mode = core.mode;
-        let drive: Arc<Drive<LANES>> = Arc::new(Drive::new(&core, ground, true, seed()));
         let notify = Arc::new(Notify::from_environment());
+        let drive: Drive<LANES> = Drive::new(&core, ground, true, seed());
+        let drive = Arc::new(drive.feeding(watchdog(&notify)));
 
         let (orders, notes) = (Arc::clone(&drive), Arc::clone(&notify));
         let mut running = settings;
@@ -151,6 +154,15 @@ impl Daemon {
         let stopped = drive.is_stopped().then(Totals::default);
         Ok(ended.into_inner().unwrap_or_else(PoisonError::into_inner).or(stopped))
     }
+}
+
+/// The watchdog of the service manager, if it set one.
+fn watchdog(notify: &Arc<Notify>) -> Watchdog {
+    let Some(period) = notify.watchdog_period() else {
+        return Watchdog::default();
+    };
+    let notify = Arc::clone(notify);
+    Watchdog::new(period, clock::mono(), move || notify.tell(Note::Watchdog))
 }
 
 /// Reads the conf again; a bad one changes nothing.

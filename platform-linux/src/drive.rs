@@ -24,6 +24,7 @@ use crate::devices::devices;
 use crate::error::Error;
 use crate::hands::{Hands, Target};
 use crate::quarantine::Moved;
+use crate::watchdog::Watchdog;
 
 /// Lanes at most; the conf allows no more.
 pub const LANES_MAX: usize = 32;
@@ -74,6 +75,7 @@ pub struct Drive<const LANES: usize> {
     ground: Ground,
     targets: RwLock<Vec<Target>>,
     check: CheckConf,
+    watchdog: Watchdog,
 }
 
 /// What a lane was asked for, kept past the lock.
@@ -154,7 +156,14 @@ impl<const LANES: usize> Drive<LANES> {
             targets: RwLock::new(Vec::new()),
             check: CheckConf { may_recover, stop: Arc::clone(&stop) },
             stop,
+            watchdog: Watchdog::default(),
         }
+    }
+
+    /// The same, feeding a watchdog by what it gets done.
+    #[must_use]
+    pub fn feeding(self, watchdog: Watchdog) -> Self {
+        Self { watchdog, ..self }
     }
 
     /// Gives an order, from any thread.
@@ -232,6 +241,7 @@ impl<const LANES: usize> Drive<LANES> {
                     self.tell(lane, Event::Reported);
                 }
             }
+            self.watchdog.end(clock::mono());
         }
     }
 
@@ -241,9 +251,13 @@ impl<const LANES: usize> Drive<LANES> {
         loop {
             let progress = auditor.progress();
             match Job::of(&auditor.poll(lane, clock::now()), progress) {
-                Ok(job) => return Some(job),
+                Ok(job) => {
+                    self.watchdog.begin();
+                    return Some(job);
+                }
                 Err(Some(until)) => {
                     hands.let_go();
+                    let until = until.min(self.watchdog.rest(clock::mono()));
                     auditor = clock::wait(&self.wake, auditor, until);
                 }
                 Err(None) => return None,

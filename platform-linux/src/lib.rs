@@ -38,6 +38,7 @@ pub mod syslog;
 
 pub mod drive;
 pub mod hands;
+pub mod watchdog;
 
 pub mod instance;
 pub mod notify;
