@@ -6,6 +6,7 @@ mod daemonise;
 mod days;
 mod deep;
 mod every;
+mod manuals;
 
 mod mount;
 mod reader;

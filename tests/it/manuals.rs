@@ -1,0 +1,187 @@
+//! The manuals, the README and the program say the same.
+use martlet_core::conf::{OPTIONS, Opt, Owner};
+use martlet_core::verdict::{FindingCode, Verdict};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const HEAD: &str = r#".\" Written from the option table: MARTLET_SAMPLE=write cargo test -p martlet-tests manuals
+.Dd November 22, 2026
+.Dt MARTLET-OPTIONS 5
+.Os
+.Sh NAME
+.Nm martlet-options
+.Nd options of the auditor of OpenStack Swift's container databases
+.Sh DESCRIPTION
+All options stand in the section
+.Ql [container-auditor]
+of Swift's
+.Pa container-server.conf ,
+or in
+.Ql [DEFAULT] ,
+which holds for all sections of the file.
+The section goes before.
+.Pp
+A comment is a line of its own: in
+.Ql interval = 60 # a minute
+the comment would be part of the value.
+.Ql %(name)s
+in a value stands for the value of another option.
+Truth is
+.Ql true , 1 , yes , on , t
+or
+.Ql y ;
+anything else is false.
+.Pp
+.Ql martlet conf
+shows what holds, where it comes from, and what is misspelt.
+"#;
+
+const SWIFTS: &str = ".Sh SWIFT'S OPTIONS\nNames and defaults are Swift's.\n";
+const OURS: &str =
+    ".Sh MARTLET'S OPTIONS\nSwift does not know these options, and passes over them.\n";
+
+const TAIL: &str = ".Sh SEE ALSO\n.Xr martlet 1\n";
+
+fn dist(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/dist").join(name)
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The manual of the options, as the table has it.
+fn options() -> String {
+    let mut text = HEAD.to_owned();
+    for (owner, head) in [(Owner::Swift, SWIFTS), (Owner::Martlet, OURS)] {
+        text.push_str(head);
+        text.push_str(".Bl -tag -width Ds\n");
+        for Opt { name, default, kind, meaning, .. } in
+            OPTIONS.iter().filter(|option| option.owner == owner)
+        {
+            let default = if default.is_empty() {
+                "Not set unless the conf says so.".to_owned()
+            } else {
+                format!("Default:\n.Ql {default} .")
+            };
+            let kind = kind.words();
+            writeln!(text, ".It Cm {name} Pq {kind}\n{}\n{default}", filled(meaning))
+                .expect("a string");
+        }
+        text.push_str(".El\n");
+    }
+    text + TAIL
+}
+
+/// Lines of at most 78 letters, as manuals are written.
+fn filled(sentence: &str) -> String {
+    let mut text = String::new();
+    let mut length = 0;
+    for word in sentence.split(' ') {
+        if 0 < length {
+            text.push(if length + word.len() < 78 { ' ' } else { '\n' });
+            length = if length + word.len() < 78 { length + 1 } else { 0 };
+        }
+        length += word.len();
+        text.push_str(word);
+    }
+    text
+}
+
+/// Each entry of a section of a manual, and how much is said of it.
+fn entries<'a>(manual: &'a str, section: &str) -> Vec<(&'a str, String)> {
+    let mut entries = Vec::new();
+    let body = manual.split_once(&format!(".Sh {section}\n")).expect("the section").1;
+    for line in body.split("\n.Sh ").next().unwrap_or_default().lines() {
+        if let Some(name) = line.strip_prefix(".It Cm ") {
+            entries.push((name, String::new()));
+        } else if let Some((_, said)) = entries.last_mut() {
+            said.push_str(line.trim_start_matches('.'));
+            said.push(' ');
+        }
+    }
+    entries
+}
+
+#[test]
+fn the_manual_of_the_options_is_the_table() {
+    let path = dist("martlet-options.5");
+    if std::env::var_os("MARTLET_SAMPLE").is_some_and(|value| value == "write") {
+        fs::write(&path, options()).expect("the manual");
+    }
+    assert_eq!(
+        text(&path),
+        options(),
+        "the table has changed: MARTLET_SAMPLE=write cargo test -p martlet-tests manuals"
+    );
+}
+
+#[test]
+fn the_manual_has_a_paragraph_for_each_verdict_and_finding() {
+    let manual = text(&dist("martlet.1"));
+    let check = |section: &str, words: Vec<&str>| {
+        let entries = entries(&manual, section);
+        let named: Vec<_> = entries.iter().map(|(name, _)| *name).collect();
+        assert_eq!(named, words, "{section}");
+        for (name, said) in entries {
+            assert!(30 < said.len(), "{name}: {said:?} helps nobody");
+        }
+    };
+    check("VERDICTS", Verdict::ALL.iter().map(|verdict| verdict.word()).collect());
+    check("FINDINGS", FindingCode::ALL.iter().map(|code| code.word()).collect());
+}
+
+#[test]
+fn each_finding_has_its_cause_and_what_to_do() {
+    let manual = text(&dist("martlet.1"));
+    for (name, said) in entries(&manual, "FINDINGS") {
+        let (meaning, rest) = said.split_once("Cause: ").unwrap_or_else(|| panic!("{name}: cause"));
+        let advice = rest.split_once('.').map_or("", |(_cause, advice)| advice);
+        assert!(20 < meaning.len() && 20 < advice.len(), "{name}: {meaning:?}, {advice:?}");
+    }
+}
+
+/// The words that the program's command line is made of, as its source has them.
+#[test]
+fn the_manual_has_each_command_and_each_option() {
+    let manual = text(&dist("martlet.1"));
+    let source = text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/src/args.rs"));
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let commands: Vec<_> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("#[argh(subcommand, name = \""))
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(commands.contains(&"run"), "{commands:?}");
+    let listed: Vec<_> = entries(&manual, "COMMANDS").into_iter().map(|(name, _)| name).collect();
+    for command in commands {
+        let is_listed = listed.iter().any(|name| name.split(' ').next() == Some(command));
+        assert!(is_listed, "the manual says nothing of martlet {command}");
+    }
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    for pair in lines.windows(2) {
+        let [attribute, field] = pair else { continue };
+        let is_option =
+            ["#[argh(switch", "#[argh(option"].iter().any(|it| attribute.starts_with(it));
+        if let Some((name, _)) =
+            field.strip_prefix("pub(crate) ").and_then(|field| field.split_once(':'))
+            && is_option
+        {
+            let name = format!("Fl -{}", name.replace('_', "-"));
+            let options = manual.split_once(".Sh OPTIONS\n").expect("the section").1;
+            let has = options.lines().any(|line| line.starts_with(".It") && line.contains(&name));
+            assert!(has, "the manual says nothing of {name}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_has_the_table_of_options() {
+    let readme = text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md"));
+    for Opt { name, default, meaning, .. } in OPTIONS {
+        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+        let row = format!("| `{name}` | {default} | {meaning} |");
+        assert!(readme.contains(&row), "the README has no row {row:?}");
+    }
+}
