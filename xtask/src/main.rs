@@ -4,6 +4,7 @@ mod bare_metal;
 mod bench;
 mod cross;
 mod demo;
+mod dist;
 mod fixtures;
 mod footprint;
 mod live;
@@ -14,6 +15,7 @@ mod swift_venv;
 mod target;
 mod toolchain;
 mod tools;
+mod units;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,10 @@ cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests 
 cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
 cargo xtask footprint    size, memory and wake-ups against their budgets
 cargo xtask same-as-swift [--record | --only START]    hold Martlet against the real Swift; with --record, write its answers
+cargo xtask dist        tarball, Debian package and SHA256SUMS for each processor, or for ARCH...
+cargo xtask dist try    install, upgrade and purge the Debian package beside Debian's Swift (root)
+cargo xtask dist twice  build in two folders with two umasks, and compare the bytes
+cargo xtask units       what systemd thinks of the units: no warning, and little exposure
 ";
 
 fn main() -> ExitCode {
@@ -41,6 +47,8 @@ fn main() -> ExitCode {
         ["bare-metal"] => bare_metal::run(),
         ["footprint"] => footprint::run(),
         ["same-as-swift", more @ ..] => same_as_swift::run(more),
+        ["dist", words @ ..] => dist::run(words),
+        ["units"] => units::run(),
         _ => Err(format!("usage:\n{USAGE}")),
     };
     match said {
