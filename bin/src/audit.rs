@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use martlet_core::audit::{Conf, HashConf, Mode, Order};
+use martlet_core::breaker::Limits;
 use martlet_core::walk::Floor;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, Settings};
@@ -74,8 +75,14 @@ pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String>
         targets.extend(Target::at(&path).map_err(|error| error.to_string())?);
     }
     let spacing = settings::spacing(asked.rate);
-    let conf =
-        Conf { mode: Mode::Once, interval: Duration::ZERO, spacing, quarantine: false, hash };
+    let conf = Conf {
+        mode: Mode::Once,
+        interval: Duration::ZERO,
+        spacing,
+        quarantine: false,
+        breaker: Limits { databases: 0, share: 0 },
+        hash,
+    };
     let view = View::new(Options { json: asked.json, quiet: asked.quiet, lines: !asked.json });
     Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
     let pass = Pass {

@@ -27,10 +27,12 @@ use crate::settings;
 /// After a stop the process ends within this time, whatever a disk does.
 const GRACE: Duration = Duration::from_millis(900);
 /// What a reload changes; all else needs a restart.
-const RELOADED: [&str; 9] = [
+const RELOADED: [&str; 11] = [
     "interval",
     "containers_per_second",
     "quarantine",
+    "quarantine_limit",
+    "quarantine_share",
     "log_name",
     "log_facility",
     "log_level",

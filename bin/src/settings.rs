@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 use martlet_core::audit::{Conf, HASH_END_MAX, HashConf, Mode};
+use martlet_core::breaker::Limits;
 use martlet_core::conf::Level;
 use martlet_platform_linux::conf::{Settings, load_swift_conf};
 use martlet_platform_linux::statsd::{Statsd, StatsdConf};
@@ -18,6 +19,10 @@ pub(crate) fn core(settings: &Settings, mode: Mode, hash: Option<HashConf>) -> C
         interval: settings.interval.clone().unwrap_or_default(),
         spacing: spacing(settings.containers_per_second.unwrap_or(0.0)),
         quarantine: settings.quarantine,
+        breaker: Limits {
+            databases: settings.quarantine_limit,
+            share: parts_per_million(settings.quarantine_share),
+        },
         hash,
     }
 }
@@ -28,6 +33,17 @@ pub(crate) fn spacing(per_second: f64) -> Duration {
         return Duration::ZERO;
     }
     Duration::from_secs_f64((1.0 / per_second).min(SPACING_MAX_SECONDS))
+}
+
+/// A share of 0 to 100 percent.
+fn parts_per_million(percent: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped, and no number becomes 0"
+    )]
+    let parts = (percent.clamp(0.0, 100.0) * 10_000.0).round() as u32;
+    parts
 }
 
 /// The hash path of a `swift.conf`.

@@ -105,7 +105,7 @@ impl View {
                 state.ended = Some(*ended);
                 self.bar.finish_and_clear();
             }
-            Report::Began(_) | Report::Window(_) => {}
+            Report::Began(_) | Report::Window(_) | Report::Tripped(_) => {}
             Report::Leaving(_) => self.bar.finish_and_clear(),
         }
     }

@@ -41,6 +41,7 @@ pub mod shard;
 pub mod stamp;
 pub mod verdict;
 
+pub mod breaker;
 pub mod quarantine;
 
 pub mod deep;

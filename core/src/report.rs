@@ -4,7 +4,7 @@
 use core::fmt::{Display, Formatter, Result};
 use core::time::Duration;
 
-use crate::audit::Mode;
+use crate::audit::{Mode, Tripped};
 use crate::tally::Window;
 use crate::time::Wall;
 use crate::verdict::{FindingCode, Judged, Verdict};
@@ -100,6 +100,21 @@ fn civil(day: i64) -> (i64, i64, i64) {
     let date = of_year - (153 * march_month + 2) / 5 + 1;
     let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     (year + era * 400 + i64::from(month <= 2), month, date)
+}
+
+/// What follows a device's path when its breaker trips. Swift has no such line: it moves on.
+#[derive(Clone, Copy, Debug)]
+pub struct Held(pub Tripped);
+
+impl Display for Held {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let moved = self.0.moved;
+        write!(
+            f,
+            "{moved} damaged databases moved in this pass and one more found: nothing more is \
+             moved on this device until it is re-armed; look at the device first"
+        )
+    }
 }
 
 /// Why Swift would say that a database was moved: `malformed database`, `corrupted database`.

@@ -2,13 +2,15 @@
 //!
 //! A lane's thread asks for itself under one lock; handing work to another thread would cost more
 //! than the audit. One lane is the calling thread.
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use martlet_core::audit::{
-    Audited, Auditor, Conf, Device, Ended, Event, Fate, Lane, Mode, Order, Report, Step,
+    Audited, Auditor, Conf, Device, Ended, Event, Fate, Lane, Mode, Order, Past, Report, Step,
+    Tripped,
 };
 use martlet_core::check::Cell;
 use martlet_core::path::DbPath;
@@ -60,7 +62,7 @@ pub struct Said<'a> {
     pub moved: Option<&'a Result<Moved, Error>>,
     /// How much of the device in progress lies behind, 0 to 1.
     pub share: f64,
-    /// The device in progress, as it was named.
+    /// The device in progress, or of [`Report::Tripped`], as it was named.
     pub device: Option<&'a Target>,
     /// Devices done and devices in all.
     pub progress: (usize, usize),
@@ -94,6 +96,7 @@ enum Job {
 enum Kept {
     Began(Mode),
     Hit(Floor, Trouble),
+    Tripped(Tripped),
     Audited(DbPath, Judged, Duration, Fate),
     Window(Window),
     Ended(Ended),
@@ -121,6 +124,7 @@ impl Kept {
         match report {
             Report::Began(mode) => Self::Began(*mode),
             Report::Hit(floor, trouble) => Self::Hit(*floor, *trouble),
+            Report::Tripped(tripped) => Self::Tripped(*tripped),
             Report::Audited(Audited { path, judged, took, fate }) => {
                 Self::Audited((*path).clone(), (*judged).clone(), *took, *fate)
             }
@@ -134,6 +138,7 @@ impl Kept {
         match self {
             Self::Began(mode) => Report::Began(*mode),
             Self::Hit(floor, trouble) => Report::Hit(*floor, *trouble),
+            Self::Tripped(tripped) => Report::Tripped(*tripped),
             Self::Audited(path, judged, took, fate) => {
                 Report::Audited(Audited { path, judged, took: *took, fate: *fate })
             }
@@ -174,6 +179,17 @@ impl<const LANES: usize> Drive<LANES> {
         if self.lock().order(clock::now(), order) {
             self.wake.notify_all();
         }
+    }
+
+    /// Lets databases of a device be moved again though its breaker has tripped; false if there is
+    /// no such device in the pass.
+    #[must_use]
+    pub fn rearm(&self, device: &Path) -> bool {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let row = targets.iter().position(|target| target.path() == device);
+        let Some(row) = row.and_then(|row| u16::try_from(row).ok()) else { return false };
+        self.order(Order::Rearm(Device(row)));
+        true
     }
 
     /// Whether it was told to stop.
@@ -280,11 +296,22 @@ impl<const LANES: usize> Drive<LANES> {
             },
         };
         let disks: Vec<u64> = targets.iter().map(Target::disk).collect();
-        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets;
-        for disk in disks {
-            self.tell(lane, Event::Device { disk });
+        let mut listed = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut auditor = self.lock();
+        let known: HashMap<&Path, Past> = listed
+            .iter()
+            .zip(0..)
+            .filter_map(|(target, row)| Some((target.path(), auditor.past(Device(row))?)))
+            .collect();
+        let now = clock::now();
+        for (target, disk) in targets.iter().zip(disks) {
+            let past = known.get(target.path()).copied().unwrap_or_default();
+            let _ = auditor.handle(lane, now, Event::Device { disk, past });
         }
-        self.tell(lane, Event::DevicesEnd(result));
+        *listed = targets;
+        if auditor.handle(lane, now, Event::DevicesEnd(result)) {
+            self.wake.notify_all();
+        }
     }
 
     fn say(
@@ -305,6 +332,15 @@ impl<const LANES: usize> Drive<LANES> {
         let failed =
             matches!(kept, Kept::Audited(_, judged, ..) if judged.counts == Counts::Failed);
         let words = if failed { hands.words() } else { String::new() };
+        let device = match kept {
+            Kept::Tripped(tripped) => Some(tripped.device),
+            Kept::Began(_)
+            | Kept::Hit(..)
+            | Kept::Audited(..)
+            | Kept::Window(_)
+            | Kept::Ended(_)
+            | Kept::Leaving(_) => hands.device(),
+        };
         say(&Said {
             report: &kept.report(),
             names: hands.names(),
@@ -312,7 +348,7 @@ impl<const LANES: usize> Drive<LANES> {
             place,
             moved: hands.moved(),
             share: hands.share(),
-            device: hands.device().and_then(|device| targets.get(usize::from(device.0))),
+            device: device.and_then(|device| targets.get(usize::from(device.0))),
             progress,
         });
     }

@@ -22,6 +22,8 @@ use crate::walk::{Here, Limits, Walker};
 
 /// A device with less room than this is not written to: a rename may need a new directory block.
 const FREE_BYTES_MIN: u64 = 1 << 20;
+/// Files that can still be made on it: `quarantined`, `containers`, and a name in there.
+const FREE_FILES_MIN: u64 = 3;
 /// Directories from a device to a hash directory's file.
 const DEVICE_ABOVE: usize = 5;
 
@@ -183,7 +185,11 @@ impl Hands {
             .ancestors()
             .nth(DEVICE_ABOVE)
             .and_then(|device| probe(device, path).ok())
-            .is_some_and(|found| !found.read_only && FREE_BYTES_MIN <= found.free_bytes);
+            .is_some_and(|found| {
+                !found.read_only
+                    && FREE_BYTES_MIN <= found.free_bytes
+                    && FREE_FILES_MIN <= found.free_files
+            });
         let siblings = siblings(path);
         self.identity = before.ok();
         let seen = self.checker.look(path);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use martlet_core::audit::{Audited, Ended, Fate, Report};
 use martlet_core::report::{
-    AUDITS_FAILED, AUDITS_PASSED, AUDITS_SINCE, Began, Cause, Completed, PASS_COMPLETED, Since,
-    quarantine_reason,
+    AUDITS_FAILED, AUDITS_PASSED, AUDITS_SINCE, Began, Cause, Completed, Held, PASS_COMPLETED,
+    Since, quarantine_reason,
 };
 use martlet_core::tally::Window;
 use martlet_core::verdict::{Counts, Verdict};
@@ -65,6 +65,10 @@ impl Reporter<'_> {
                 log::info!("{}", Began(*mode));
             }
             Report::Hit(floor, trouble) => skipped(*floor, *trouble, said.place),
+            Report::Tripped(tripped) => {
+                let device = said.device.map_or(Path::new(""), |device| device.path());
+                log::error!("{}: {}", Name(device.as_os_str().as_bytes()), Held(*tripped));
+            }
             Report::Audited(audited) => self.audited(audited, said),
             Report::Window(window) => self.window(*window),
             Report::Ended(ended) => self.ended(ended),

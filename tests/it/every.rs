@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use martlet_core::audit::{Conf, Lane, Mode, Order};
+use martlet_core::audit::{Conf, Device, Lane, Mode, Order};
 use martlet_tests::model::{Model, conf};
 
 const DEPTH: usize = 8;
@@ -20,6 +20,8 @@ enum Act {
     Stop,
     /// Another configuration: without quarantine, without a rate, a longer interval.
     Reload,
+    /// The breaker of the first device is re-armed.
+    Rearm,
 }
 
 const TICKS: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(3600)];
@@ -38,11 +40,12 @@ fn act(model: &mut Model, act: Act) {
         Act::Tick(span) => model.tick(span),
         Act::Stop => model.order(Order::Stop),
         Act::Reload => model.order(Order::Reload(&other_conf())),
+        Act::Rearm => model.order(Order::Rearm(Device(0))),
     }
 }
 
 fn possible(model: &mut Model) -> Vec<Act> {
-    let mut acts = vec![Act::Stop, Act::Reload];
+    let mut acts = vec![Act::Stop, Act::Reload, Act::Rearm];
     acts.extend(TICKS.map(Act::Tick));
     for lane in 0..2 {
         let fitting = model.fitting(Lane(lane));
@@ -144,5 +147,18 @@ fn with_a_database_on_the_shelf() {
 #[test]
 fn with_a_damaged_database_under_its_second_look() {
     let states = explore(&sweeping(Mode::Once, [0, 0], &[(0, 4), (0, 12)]), 6);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_one_database_moved_and_the_next_one_damaged() {
+    let moved = [(0, 4), (0, 12), (0, 16), (0, 20), (0, 22), (0, 4), (0, 12)];
+    let states = explore(&sweeping(Mode::Once, [0, 0], &moved), 6);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_a_breaker_that_tripped_in_an_earlier_pass() {
+    let states = explore(&sweeping(Mode::Once, [26, 1], &[(0, 4), (0, 12)]), 5);
     assert!(5_000 < states, "only {states} states: something is not explored");
 }

@@ -12,6 +12,7 @@ mod mount;
 mod reader;
 mod walk;
 
+mod breaker;
 mod quarantine;
 
 mod recon;

@@ -41,7 +41,7 @@ fn a_mount_is_told_from_a_directory_by_the_device_above_it() {
 /// Runs `deed` in a thread that sees mounts of its own, which are gone when it ends. Says so, loudly,
 /// where that is not allowed: `a_mount_is_told_from_a_directory_by_the_device_above_it` is then
 /// the only word on mounts.
-fn with_own_mounts(deed: impl FnOnce() + Send) {
+pub(crate) fn with_own_mounts(deed: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;

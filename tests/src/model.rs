@@ -5,8 +5,9 @@
 use core::time::Duration;
 
 use martlet_core::audit::{
-    Auditor, BUSY_AFTER, Conf, Device, Event, Fate, Lane, Mode, Order, Report, Second, Step,
+    Auditor, BUSY_AFTER, Conf, Device, Event, Fate, Lane, Mode, Order, Past, Report, Second, Step,
 };
+use martlet_core::breaker::{Breaker, Limits};
 use martlet_core::check::{Cell, Code, Fault, Seen, Stat};
 use martlet_core::gate::BUFFER;
 use martlet_core::quarantine::{Around, Siblings};
@@ -55,10 +56,24 @@ const LOOKS: [Seen<'static>; 6] = [
     error(INTERRUPT, 0),
 ];
 
+/// Databases that a pass of the model may move of a device.
+const MOVES: u32 = 1;
+
+const NEW: Past = Past {
+    done: false,
+    skipped: false,
+    found: 0,
+    databases: None,
+    breaker: Breaker { moved: 0, tripped: false },
+};
+
+/// A device whose breaker tripped in an earlier pass.
+const TRIPPED: Past = Past { breaker: Breaker { moved: MOVES, tripped: true }, ..NEW };
+
 /// Every event there is, in each of its kinds.
-pub const EVENTS: [Event<'static>; 26] = [
-    Event::Device { disk: 1 },
-    Event::Device { disk: 2 },
+pub const EVENTS: [Event<'static>; 27] = [
+    Event::Device { disk: 1, past: NEW },
+    Event::Device { disk: 2, past: NEW },
     Event::DevicesEnd(Ok(())),
     Event::DevicesEnd(Err(EIO)),
     Event::Walked(Walked::Found(PATH)),
@@ -83,6 +98,7 @@ pub const EVENTS: [Event<'static>; 26] = [
     Event::Walked(Walked::Hit(Floor::Device, Trouble::NotMounted)),
     Event::Checked(error(10, EIO)),
     Event::Walked(Walked::Going),
+    Event::Device { disk: 1, past: TRIPPED },
 ];
 
 /// Whether `event` is an answer to `step`.
@@ -114,6 +130,8 @@ struct Account {
     allowed: bool,
     /// The step handed out was answered by a move.
     moved: bool,
+    /// The trip of the device's breaker is being said.
+    tripping: bool,
     walked: bool,
     /// The window that is to be reported next.
     closed: Option<(u64, u64)>,
@@ -127,6 +145,8 @@ struct Ledger {
     started: Mono,
     accounts: [Account; LANES],
     disks: Vec<u64>,
+    /// The breaker of each of them: what was told of it.
+    breakers: Vec<Breaker>,
     ended: Vec<Device>,
     stopped: bool,
     /// Passed and failed since the window began.
@@ -149,7 +169,8 @@ pub struct Model {
 #[must_use]
 pub fn conf(mode: Mode, quarantine: bool) -> Conf {
     let spacing = Duration::from_millis(250);
-    Conf { mode, interval: Duration::from_secs(60), spacing, quarantine, hash: None }
+    let breaker = Limits { databases: MOVES, share: 0 };
+    Conf { mode, interval: Duration::from_secs(60), spacing, quarantine, breaker, hash: None }
 }
 
 /// The moment so many seconds after the model's start.
@@ -171,6 +192,7 @@ impl Model {
             started: now.mono,
             accounts: Default::default(),
             disks: Vec::new(),
+            breakers: Vec::new(),
             ended: Vec::new(),
             stopped: false,
             window: (0, 0),
@@ -194,6 +216,11 @@ impl Model {
         assert!(woken, "an order wakes every lane");
         match order {
             Order::Stop => self.ledger.stopped = true,
+            Order::Rearm(device) => {
+                if let Some(breaker) = self.ledger.breakers.get_mut(usize::from(device.0)) {
+                    *breaker = Breaker::default();
+                }
+            }
             Order::Reload(conf) => {
                 self.ledger.conf = Conf { mode: self.ledger.conf.mode, ..conf.clone() };
             }
@@ -336,6 +363,9 @@ impl Ledger {
                 assert!(account.damaged && account.confirmed, "moved without two looks");
                 account.allowed |= self.conf.quarantine;
                 assert!(account.allowed, "moved against the configuration");
+                let breaker = account.device.map(|it| self.breakers[usize::from(it.0)]);
+                let held = breaker.is_none_or(|it| it.tripped || MOVES <= it.moved);
+                assert!(!held, "moved against the breaker: {breaker:?}");
             }
             Step::Report(report) => self.check_report(place, report, taken),
             Step::Devices => {}
@@ -345,6 +375,18 @@ impl Ledger {
 
     fn check_report(&mut self, place: usize, report: &Report<'_>, taken: bool) {
         match report {
+            Report::Tripped(tripped) => {
+                let account = &mut self.accounts[place];
+                let breaker = &mut self.breakers[usize::from(tripped.device.0)];
+                assert_eq!(account.device, Some(tripped.device), "each lane trips its own device");
+                assert!(account.confirmed, "tripped by what is not to be moved");
+                if !account.tripping {
+                    assert!(!breaker.tripped, "a trip is said once");
+                    assert_eq!(breaker.moved, MOVES, "tripped before the limit");
+                    breaker.tripped = true;
+                }
+                account.tripping = !taken;
+            }
             Report::Audited(audited) => {
                 let account = &mut self.accounts[place];
                 assert!(!account.open.is_empty(), "reported what nobody found");
@@ -409,6 +451,7 @@ impl Ledger {
                 if taken {
                     self.sweeping = true;
                     self.disks.clear();
+                    self.breakers.clear();
                     self.ended.clear();
                 }
             }
@@ -419,8 +462,9 @@ impl Ledger {
     fn check_answer(&mut self, lane: Lane, step: &Step<'_>, event: &Event<'_>) {
         let account = &mut self.accounts[usize::from(lane.0)];
         match (step, event) {
-            (Step::Devices, Event::Device { disk }) if self.disks.len() < DEVICES => {
+            (Step::Devices, Event::Device { disk, past }) if self.disks.len() < DEVICES => {
                 self.disks.push(*disk);
+                self.breakers.push(past.breaker.next_pass());
             }
             (Step::Walk(device), Event::Walked(walked)) => {
                 account.device = Some(*device);
@@ -450,7 +494,12 @@ impl Ledger {
             (Step::Confirm(_), Event::Confirmed(second)) => {
                 account.confirmed = second.seen == LOOKS[4] && second.around.device_well;
             }
-            (Step::Move(..), Event::Moved(result)) => account.moved = result.is_ok(),
+            (Step::Move(..), Event::Moved(result)) => {
+                account.moved = result.is_ok();
+                if let Some(device) = account.device.filter(|_| account.moved) {
+                    self.breakers[usize::from(device.0)].count();
+                }
+            }
             _ => {}
         }
         if account.walked && account.open.is_empty() {

@@ -38,6 +38,8 @@ pub(super) enum Stage {
     Hit(Floor, Trouble),
     Check(Source),
     Confirm(Source),
+    /// The breaker of the lane's device tripped at this database.
+    Trip(Source),
     Move(Source, What),
     Audited(Source),
     Window(Source),
@@ -53,6 +55,8 @@ pub enum Fate {
     Left,
     /// It was moved to quarantine.
     Moved,
+    /// It stays because the breaker of its device has tripped.
+    Held,
     /// It could not be moved; the kernel's answer.
     NotMoved(i32),
 }

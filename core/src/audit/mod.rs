@@ -9,7 +9,7 @@
 //!     for each device:
 //!         while Walk finds one:
 //!             Check                  locked: onto the shelf, and Check again later
-//!             if it is damaged       Confirm, and Move if it still is
+//!             if it is damaged       Confirm, and Move if it still is and the breaker allows it
 //!             count it               Report(Audited)
 //!             if an hour has passed  Report(Window)
 //!             Wait                   while the gate is shut
@@ -26,14 +26,14 @@ mod tell;
 
 use core::time::Duration;
 
-pub use self::devices::Device;
 use self::devices::Devices;
+pub use self::devices::{Device, Past};
 use self::lane::State;
 pub use self::lane::{Fate, Lane};
 use self::random::Random;
 pub use self::shelf::{BUSY_AFTER, SHELF};
 pub use self::step::{
-    Audited, Conf, Ended, Event, HASH_END_MAX, HashConf, Mode, Order, Report, Second, Step,
+    Audited, Conf, Ended, Event, HASH_END_MAX, HashConf, Mode, Order, Report, Second, Step, Tripped,
 };
 use crate::gate::Gate;
 use crate::tally::{Tally, Totals, Window};
@@ -50,8 +50,8 @@ enum Phase {
     Resting { until: Mono },
     /// A lane says that the pass begins.
     Beginning,
-    /// A lane has the devices listed.
-    Listing,
+    /// A lane has the devices listed; until the first comes, the table is the last pass's.
+    Listing { begun: bool },
     /// A lane says that not all devices could be had.
     Short(Trouble),
     /// The lanes are at work.
@@ -127,6 +127,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     pub fn order(&mut self, now: Now, order: Order<'_>) -> bool {
         match order {
             Order::Stop => self.stopped = true,
+            Order::Rearm(device) => self.devices.rearm(device),
             Order::Reload(conf) => {
                 self.gate = self.gate.clone().at(conf.spacing);
                 if let Phase::Resting { until } = &mut self.phase {
@@ -150,12 +151,18 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.devices.progress()
     }
 
+    /// What is known of a device of the pass in progress, or of the last one.
+    #[must_use]
+    pub fn past(&self, device: Device) -> Option<Past> {
+        self.devices.past(device)
+    }
+
     /// Where the auditor stands, in a word for a status line.
     #[must_use]
     pub const fn standing(&self) -> &'static str {
         match self.phase {
             Phase::Resting { .. } => "resting",
-            Phase::Beginning | Phase::Listing | Phase::Short(_) => "beginning",
+            Phase::Beginning | Phase::Listing { .. } | Phase::Short(_) => "beginning",
             Phase::Sweeping => "sweeping",
             Phase::Ending => "ending",
             Phase::Leaving | Phase::Over => "leaving",

@@ -1,6 +1,6 @@
 //! Asking: which step a lane is to take, and how it comes to it.
 use super::lane::{Source, Stage};
-use super::step::{Audited, Report, Step};
+use super::step::{Audited, Report, Step, Tripped};
 use super::{Auditor, Lane, Phase};
 use crate::time::{Mono, Now};
 use crate::walk::Floor;
@@ -29,12 +29,14 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             {
                 self.conclude(index, now, source)
             }
+            Stage::Trip(source) if !self.is_tripped(index) => self.conclude(index, now, source),
             stage @ (Stage::Gate(_)
             | Stage::Duty
             | Stage::Walk
             | Stage::Hit(..)
             | Stage::Check(_)
             | Stage::Confirm(_)
+            | Stage::Trip(_)
             | Stage::Move(..)
             | Stage::Audited(_)
             | Stage::Window(_)
@@ -45,6 +47,12 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             state.looked = state.shelf.first_try(slot).unwrap_or(now.mono);
         }
         state.stage = next;
+    }
+
+    /// Whether the breaker of the lane's device has tripped, and was not re-armed since.
+    fn is_tripped(&self, index: usize) -> bool {
+        let device = self.lanes.get(index).and_then(|state| state.device);
+        device.and_then(|it| self.devices.past(it)).is_some_and(|past| past.breaker.tripped)
     }
 
     /// Whether the phase's report is due even when told to stop.
@@ -77,7 +85,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 Stage::Duty
             }
             Phase::Beginning
-            | Phase::Listing
+            | Phase::Listing { .. }
             | Phase::Short(_)
             | Phase::Ending
             | Phase::Leaving => Stage::Rest(Mono::FAR),
@@ -116,7 +124,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Phase::Leaving | Phase::Ending => Stage::Rest(Mono::FAR),
             Phase::Resting { .. }
             | Phase::Beginning
-            | Phase::Listing
+            | Phase::Listing { .. }
             | Phase::Short(_)
             | Phase::Sweeping => {
                 if !self.others_idle(index) {
@@ -135,11 +143,11 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         state.asked = !matches!(state.stage, Stage::Gate(_) | Stage::Rest(_) | Stage::Over);
         let state = &*state;
         match (state.stage, state.device) {
-            (Stage::Next | Stage::Over, _) | (Stage::Walk, None) => Step::Exit,
+            (Stage::Next | Stage::Over, _) | (Stage::Walk | Stage::Trip(_), None) => Step::Exit,
             (Stage::Gate(until) | Stage::Rest(until), _) => Step::Wait(until),
             (Stage::Duty, _) => match self.phase {
                 Phase::Beginning => Step::Report(Report::Began(self.conf.mode)),
-                Phase::Listing => Step::Devices,
+                Phase::Listing { .. } => Step::Devices,
                 Phase::Short(trouble) => Step::Report(Report::Hit(Floor::Devices, trouble)),
                 Phase::Ending => Step::Report(Report::Ended(self.ended)),
                 Phase::Leaving => Step::Report(Report::Leaving(self.left)),
@@ -149,6 +157,10 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Stage::Hit(floor, trouble), _) => Step::Report(Report::Hit(floor, trouble)),
             (Stage::Check(source), _) => Step::Check(state.path_of(source)),
             (Stage::Confirm(source), _) => Step::Confirm(state.path_of(source)),
+            (Stage::Trip(_), Some(device)) => {
+                let moved = self.devices.past(device).map_or(0, |past| past.breaker.moved);
+                Step::Report(Report::Tripped(Tripped { device, moved }))
+            }
             (Stage::Move(source, what), _) => Step::Move(state.path_of(source), what),
             (Stage::Audited(source), _) => Step::Report(Report::Audited(Audited {
                 path: state.path_of(source),

@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use heapless::Vec;
 
-use super::devices::Device;
+use super::devices::{Device, Past};
 use super::lane::Fate;
+use crate::breaker::Limits;
 use crate::check::Seen;
 use crate::path::DbPath;
 use crate::quarantine::{Around, What};
@@ -55,6 +56,8 @@ pub struct Conf {
     pub spacing: Duration,
     /// Whether damaged databases are moved aside.
     pub quarantine: bool,
+    /// How many of a device's databases one pass may move aside.
+    pub breaker: Limits,
     /// For name against place; without it a misplaced database is not told from a sound one.
     pub hash: Option<HashConf>,
 }
@@ -88,6 +91,8 @@ pub enum Report<'a> {
     Began(Mode),
     /// Something was passed over; the path is the one that the platform met the trouble at.
     Hit(Floor, Trouble),
+    /// The breaker of a device tripped: from here on nothing of it is moved.
+    Tripped(Tripped),
     /// An audit is done.
     Audited(Audited<'a>),
     /// Swift's hourly report.
@@ -96,6 +101,15 @@ pub enum Report<'a> {
     Ended(Ended),
     /// Told to stop: what was counted since the last window.
     Leaving(Window),
+}
+
+/// A breaker that tripped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tripped {
+    /// The device.
+    pub device: Device,
+    /// Databases of it that this pass has moved.
+    pub moved: u32,
 }
 
 /// One audit, done.
@@ -140,6 +154,8 @@ pub enum Event<'a> {
     Device {
         /// A number that no two disks share.
         disk: u64,
+        /// What is known of it: what [`super::Auditor::past`] said of it last.
+        past: Past,
     },
     /// Answers [`Step::Devices`]: that was all, or the errno of the listing.
     DevicesEnd(Result<(), i32>),
@@ -160,6 +176,8 @@ pub enum Event<'a> {
 pub enum Order<'a> {
     /// End as soon as possible.
     Stop,
+    /// Move databases of this device again, though its breaker has tripped.
+    Rearm(Device),
     /// Go on by this configuration. The mode stays what it was.
     Reload(&'a Conf),
 }

@@ -2,10 +2,11 @@
 use super::lane::{Fate, Source, Stage};
 use super::step::{Event, Mode, Second};
 use super::{Auditor, Lane, PASS_MIN, Phase};
+use crate::breaker::Answer;
 use crate::check::Seen;
 use crate::path::DbPath;
 use crate::place::HashPath;
-use crate::quarantine;
+use crate::quarantine::{self, What};
 use crate::tally::Totals;
 use crate::time::Now;
 use crate::verdict::{Judged, Verdict, judge};
@@ -36,6 +37,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Stage::Move(source, _), Event::Moved(result)) => {
                 self.moved(index, now, source, result)
             }
+            (Stage::Trip(source), Event::Reported) => self.conclude(index, now, source),
             (Stage::Audited(source), Event::Reported) => self.said(index, now, source),
             (Stage::Window(source), Event::Reported) => self.behind(index, now, source),
             _ => return false,
@@ -57,17 +59,23 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Phase::Beginning, Event::Reported) => {
                 self.began = now.mono;
                 self.totals = Totals::default();
-                self.devices.clear();
                 self.crowded = false;
-                Phase::Listing
+                Phase::Listing { begun: false }
             }
-            (Phase::Listing, Event::Device { disk }) => {
-                if !self.devices.add(disk) {
+            (Phase::Listing { begun }, Event::Device { disk, past }) => {
+                if !begun {
+                    self.devices.clear();
+                    self.phase = Phase::Listing { begun: true };
+                }
+                if !self.devices.add(disk, past, false) {
                     self.crowded = true;
                 }
                 return None;
             }
-            (Phase::Listing, Event::DevicesEnd(result)) => {
+            (Phase::Listing { begun }, Event::DevicesEnd(result)) => {
+                if !begun {
+                    self.devices.clear();
+                }
                 self.devices.shuffle(&mut self.random);
                 match result {
                     Err(errno) => self.short(Trouble::Errno(errno)),
@@ -86,7 +94,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Phase::Leaving, Event::Reported) => Phase::Over,
             _ => return None,
         };
-        let goes_on = matches!(self.phase, Phase::Listing | Phase::Short(_));
+        let goes_on = matches!(self.phase, Phase::Listing { .. } | Phase::Short(_));
         Some(if goes_on { Stage::Duty } else { Stage::Next })
     }
 
@@ -97,8 +105,10 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
 
     fn walked(&mut self, index: usize, now: Now, walked: Walked<'_>) -> Stage {
         let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        let Some(device) = state.device else { return Stage::Next };
         match walked {
             Walked::Found(path) => {
+                self.devices.found(device);
                 state.path = DbPath::new(path);
                 state.looked = now.mono;
                 Stage::Check(Source::Walk)
@@ -106,6 +116,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Walked::Hit(floor, trouble) => match meaning(floor, trouble) {
                 Meaning::Nothing => Stage::Next,
                 Meaning::Skipped => {
+                    self.devices.skipped(device);
                     self.totals.skipped = self.totals.skipped.saturating_add(1);
                     Stage::Hit(floor, trouble)
                 }
@@ -163,10 +174,27 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
             state.judged = again;
             if let Some(what) = what.filter(|_| !self.stopped) {
-                return Stage::Move(source, what);
+                return self.ask_breaker(index, now, source, what);
             }
         }
         self.conclude(index, now, source)
+    }
+
+    /// It is to be moved: what its device's breaker says to that.
+    fn ask_breaker(&mut self, index: usize, now: Now, source: Source, what: What) -> Stage {
+        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        let answer = state.device.map(|device| self.devices.ask(device, self.conf.breaker));
+        match answer {
+            Some(Answer::Move) => Stage::Move(source, what),
+            Some(Answer::Trips) => {
+                state.fate = Fate::Held;
+                Stage::Trip(source)
+            }
+            Some(Answer::Tripped) | None => {
+                state.fate = Fate::Held;
+                self.conclude(index, now, source)
+            }
+        }
     }
 
     fn moved(&mut self, index: usize, now: Now, source: Source, result: Result<(), i32>) -> Stage {
@@ -191,6 +219,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.tally.count(state.judged.counts);
         self.totals.count(state.judged.verdict);
         if state.fate == Fate::Moved {
+            if let Some(device) = state.device {
+                self.devices.moved(device);
+            }
             self.totals.moved = self.totals.moved.saturating_add(1);
         }
         if !self.tally.is_due(now.mono) {
