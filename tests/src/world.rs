@@ -6,7 +6,8 @@ mod node;
 
 use std::time::Duration;
 
-use martlet_core::audit::{Auditor, Conf, Event, Lane, Mode, Order, Second};
+use martlet_core::audit::{Auditor, Conf, Event, Lane, Mode, Order, Past, Second};
+use martlet_core::breaker::Limits;
 use martlet_core::quarantine::{Around, Siblings};
 use martlet_core::time::Mono;
 use martlet_core::walk::{Floor, Trouble, Walked};
@@ -81,6 +82,7 @@ impl<const LANES: usize> World<LANES> {
             interval: Duration::from_secs(12 * 3600),
             spacing: Duration::from_secs(1),
             quarantine: true,
+            breaker: Limits { databases: 16, share: 10_000 },
             hash: None,
         };
         let mono = Mono::from_nanos(1 << 40);
@@ -163,7 +165,7 @@ impl<const LANES: usize> World<LANES> {
         match answer {
             Answer::Devices => {
                 for disk in DISKS {
-                    say(Event::Device { disk });
+                    say(Event::Device { disk, past: Past::default() });
                 }
                 say(Event::DevicesEnd(Ok(())));
             }

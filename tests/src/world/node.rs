@@ -204,6 +204,7 @@ impl Node {
         match report {
             Report::Began(_) => self.pass_begins(now),
             Report::Hit(..) => self.day().skipped += 1,
+            Report::Tripped(tripped) => panic!("too little is damaged here to trip: {tripped:?}"),
             Report::Audited(audited) => {
                 let at = place(audited.path.as_bytes());
                 let database = &mut self.databases[at];
