@@ -28,7 +28,6 @@ cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests 
 cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
 cargo xtask footprint    size, memory and wake-ups against their budgets
 cargo xtask same-as-swift [--record | --only START]    hold Martlet against the real Swift; with --record, write its answers
-cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs PyPI the first time)
 cargo xtask dist        tarball, Debian package and SHA256SUMS for each processor, or for ARCH...
 cargo xtask dist try    install, upgrade and purge the Debian package beside Debian's Swift (root)
 cargo xtask dist twice  build in two folders with two umasks, and compare the bytes
