@@ -6,7 +6,8 @@
 //! whether it holds. To add one, write a function and its line in [`CHECKS`].
 use core::time::Duration;
 
-use martlet_core::audit::{Auditor, Conf, Event, Lane, Mode, Report, Step};
+use martlet_core::audit::{Auditor, Conf, Event, Lane, Mode, Past, Report, Step};
+use martlet_core::breaker::Limits;
 use martlet_core::check::{Cell, Seen, Stat};
 use martlet_core::gate::Gate;
 use martlet_core::path::{DbPath, PATH_MAX};
@@ -142,6 +143,7 @@ fn a_pass_ends_by_itself() -> bool {
         interval: Duration::from_secs(1800),
         spacing: Duration::from_millis(250),
         quarantine: false,
+        breaker: Limits { databases: 0, share: 0 },
         hash: None,
     };
     let mut now = Now { mono: Mono::from_nanos(1 << 33), wall: Wall::from_micros(1 << 50) };
@@ -149,7 +151,7 @@ fn a_pass_ends_by_itself() -> bool {
     let (mut found, mut ended) = (0, None);
     for _ in 0..STEPS_MAX {
         let event = match auditor.poll(Lane(0), now) {
-            Step::Devices => Event::Device { disk: 1 << 40 },
+            Step::Devices => Event::Device { disk: 1 << 40, past: Past::default() },
             Step::Walk(_) if found < 3 => {
                 found += 1;
                 Event::Walked(Walked::Found(b"/srv/node/sda/containers/1/2bf/x/x.db"))
