@@ -171,7 +171,7 @@ impl Hands {
             // A schema that is not learnt is asked of SQLite each time: slower, and nothing else.
             let path = said(path);
             if let Err(why) = self.reader.teach(here.dir, hash, &path) {
-                log::debug!("not learnt from {}: {why:?}", path.display());
+                log::trace!("not learnt from {}: {why:?}", path.display());
             }
         }
         seen
