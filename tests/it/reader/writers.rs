@@ -5,7 +5,7 @@ use martlet_tests::asked::{Facts, Stored};
 use martlet_tests::mutate::Dice;
 use rusqlite::Connection;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Writers killed in a plain run; `MARTLET_KILLS` asks for more.
@@ -40,10 +40,15 @@ fn numbers(facts: &Facts) -> [&Stored; 3] {
 #[test]
 fn a_writer_writes_whole_transactions() {
     let endless = std::env::var_os(DATABASE);
-    let (_tree, dir, _reader) = taught(plain());
-    let own = dir.join(dir.file_name().expect("a hash")).with_extension("db");
-    let path = endless.as_ref().map_or(own.as_path(), Path::new);
-    let db = Connection::open(path).expect("opened");
+    // The writer that is to be killed has its database; else it is one of this test's own.
+    let own = endless.is_none().then(|| taught(plain()));
+    let path = match (&endless, &own) {
+        (None, Some((_, dir, _))) => {
+            dir.join(dir.file_name().expect("a hash")).with_extension("db")
+        }
+        (path, _) => PathBuf::from(path.as_ref().expect("a database to write to")),
+    };
+    let db = Connection::open(&path).expect("opened");
     // A cache of few pages spills into the file before the commit.
     db.execute_batch("PRAGMA cache_size = 4; PRAGMA synchronous = OFF").expect("set");
     let last = if endless.is_some() { i64::MAX } else { 5 };
@@ -57,7 +62,7 @@ fn a_writer_writes_whole_transactions() {
             std::io::stderr().write_all(b".").expect("the parent listens");
         }
     }
-    assert_eq!(numbers(&asked::sqlite(path).expect("a row")), [&Stored::Int(4); 3]);
+    assert_eq!(numbers(&asked::sqlite(&path).expect("a row")), [&Stored::Int(4); 3]);
 }
 
 #[test]
