@@ -76,12 +76,12 @@ fn make(workspace: &Path, arches: &[Arch]) -> Result<(), String> {
         let staging = tempfile::tempdir().map_err(|e| format!("cannot make a folder: {e}"))?;
         let stem = format!("martlet-{VERSION}-linux-{}", arch.debian);
         let root = staging.path().join(&stem);
-        let tree = Tree { workspace, root: &root, arch: *arch, binary: &binary };
+        let tree = Tree { workspace, root: &root, arch: *arch, binary: &binary, when: &when };
         tree.lay_out()?;
         let tarball = format!("{stem}.tar.gz");
         tar(staging.path(), &stem, &when, &out.join(&tarball))?;
         tree.add_control()?;
-        let package = format!("martlet_{VERSION}_{}.deb", arch.debian);
+        let package = format!("martlet_{DEBIAN_VERSION}_{}.deb", arch.debian);
         deb(&root, &when, &out.join(&package))?;
         made.extend([tarball, package]);
     }
@@ -94,6 +94,8 @@ fn make(workspace: &Path, arches: &[Arch]) -> Result<(), String> {
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The same, and the packaging's own number.
+const DEBIAN_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "-1");
 
 /// The time in all archives: `SOURCE_DATE_EPOCH`, or the last commit's.
 fn when(workspace: &Path) -> Result<String, String> {

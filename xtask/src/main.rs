@@ -10,6 +10,7 @@ mod footprint;
 mod live;
 mod nodes;
 mod same_as_swift;
+mod sandbox;
 mod steps;
 mod swift_venv;
 mod target;
@@ -31,6 +32,7 @@ cargo xtask same-as-swift [--record | --only START]    hold Martlet against the 
 cargo xtask dist        tarball, Debian package and SHA256SUMS for each processor, or for ARCH...
 cargo xtask dist try    install, upgrade and purge the Debian package beside Debian's Swift (root)
 cargo xtask dist twice  build in two folders with two umasks, and compare the bytes
+cargo xtask sandbox     the daemon under what its unit allows, without systemd (root)
 cargo xtask units       what systemd thinks of the units: no warning, and little exposure
 ";
 
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["footprint"] => footprint::run(),
         ["same-as-swift", more @ ..] => same_as_swift::run(more),
         ["dist", words @ ..] => dist::run(words),
+        ["sandbox"] => sandbox::run(),
         ["units"] => units::run(),
         _ => Err(format!("usage:\n{USAGE}")),
     };

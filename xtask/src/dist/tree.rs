@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use super::{Arch, DROP_INS, MANUALS, UNITS, VERSION, crates, done, make_parent};
+use super::{Arch, DEBIAN_VERSION, DROP_INS, MANUALS, UNITS, crates, done, make_parent};
 
 const DOC: &str = "usr/share/doc/martlet";
 const SHARE: &str = "usr/share/martlet";
@@ -12,12 +12,17 @@ const UNIT_FOLDER: &str = "usr/lib/systemd/system";
 /// What people read beside the manuals.
 const PAGES: [&str; 4] = ["README.md", "docs/operations.md", "docs/appliance.md", "LICENSE"];
 
+/// Who answers for the package: whoever ships it puts their own name here.
+const MAINTAINER: &str = "Martlet's packagers <martlet@example.org>";
+
 /// A tree in the making.
 pub(super) struct Tree<'a> {
     pub(super) workspace: &'a Path,
     pub(super) root: &'a Path,
     pub(super) arch: Arch,
     pub(super) binary: &'a Path,
+    /// The time of everything in it, in seconds since 1970.
+    pub(super) when: &'a str,
 }
 
 impl Tree<'_> {
@@ -66,14 +71,24 @@ impl Tree<'_> {
         for script in ["postinst", "prerm", "postrm"] {
             self.copy(&dist.join(script), &format!("DEBIAN/{script}"), 0o755)?;
         }
+        let mut date = Command::new("date");
+        let date = date.args(["--utc", "--rfc-email", "--date", &format!("@{}", self.when)]);
+        let date = done(date.env("LC_ALL", "C"))?;
+        let changes = format!(
+            "martlet ({DEBIAN_VERSION}) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n \
+             -- {MAINTAINER}  {date}"
+        );
+        let changelog = format!("{DOC}/changelog.Debian");
+        self.write(&changelog, changes.as_bytes(), 0o644)?;
+        self.shorten(&changelog)?;
         let depends = self.depends()?;
         if depends.is_empty() {
             let overrides = "usr/share/lintian/overrides/martlet";
             self.copy(&dist.join("lintian-overrides"), overrides, 0o644)?;
         }
         let control = format!(
-            "Package: martlet\nVersion: {VERSION}\nArchitecture: {}\n\
-             Maintainer: The authors of Martlet <martlet@localhost>\n\
+            "Package: martlet\nVersion: {DEBIAN_VERSION}\nArchitecture: {}\n\
+             Maintainer: {MAINTAINER}\n\
              Section: net\nPriority: optional\n{depends}Enhances: swift-container\n\
              Description: auditor of OpenStack Swift's container databases\n \
              Martlet audits the container databases of a Swift storage node. It takes\n \
