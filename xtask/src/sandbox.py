@@ -5,7 +5,7 @@ ordinary user without capabilities and new privileges, and the unit's list of sy
 spells it out. Not covered: PrivateUsers=, ProtectProc=, RestrictAddressFamilies=, MemoryDenyWriteExecute= and
 the limits of the control group. Needs root, systemd-analyze and libseccomp2, and touches nothing outside.
 """
-import ctypes, gzip, os, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
+import atexit, ctypes, gzip, os, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
 
 USER, ID = "swift", 64711
 PATIENCE = 60  # seconds for each thing that must come
@@ -132,7 +132,7 @@ journaled = put("sda", "3", "2" * 29 + "abc", sound)
 hot(journaled)
 give("sda")
 
-child = os.fork()
+child, ended = os.fork(), None
 if child == 0:
     try:
         if ctypes.CDLL(None).unshare(0x00020000):
@@ -146,6 +146,7 @@ if child == 0:
     except BaseException as error:
         print(error, file=sys.stderr)
     os._exit(1)
+atexit.register(lambda: ended is None and os.kill(child, signal.SIGKILL))
 
 await_("READY=1", lambda: "READY=1" in notes.text)
 await_("/dev/log", lambda: "Begin container audit pass" in log.text)
