@@ -108,13 +108,16 @@ pub(crate) struct Conf {
     pub(crate) conf: PathBuf,
 }
 
-/// Words as argh reads them: `--x=y` in two, `-h` as `--help`, `-qv` as `-q -v`.
+/// Words as argh reads them: `--x=y` in two, `-h` as `--help`, `-qv` as `-q -v`, `-` at the end.
 pub(crate) fn plain(words: impl Iterator<Item = OsString>) -> Result<Vec<String>, OsString> {
     let mut plain = Vec::new();
     let mut literal = false;
+    let mut stdin = false;
     for word in words {
         let word = word.into_string()?;
-        if literal || !word.starts_with('-') || word.len() < 2 {
+        if word == "-" && !literal {
+            stdin = true;
+        } else if literal || !word.starts_with('-') || word.len() < 2 {
             plain.push(word);
         } else if word == "--" {
             literal = true;
@@ -132,6 +135,11 @@ pub(crate) fn plain(words: impl Iterator<Item = OsString>) -> Result<Vec<String>
             }));
         }
     }
+    if stdin {
+        // argh takes it for an option anywhere else.
+        plain.extend((!literal).then(|| "--".to_owned()));
+        plain.push("-".to_owned());
+    }
     Ok(plain)
 }
 
@@ -146,7 +154,8 @@ mod tests {
             assert_eq!(made, Ok(expected.iter().map(|it| (*it).to_owned()).collect()));
         };
         check(&["once", "--rate=5", "x=y"], &["once", "--rate", "5", "x=y"]);
-        check(&["-hq", "-"], &["--help", "-q", "-"]);
+        check(&["-hq", "-"], &["--help", "-q", "--", "-"]);
+        check(&["check", "-", "-q", "--", "x"], &["check", "-q", "--", "x", "-"]);
         check(&["check", "--", "--rate=5", "-h"], &["check", "--", "--rate=5", "-h"]);
     }
 

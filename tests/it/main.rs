@@ -2,6 +2,7 @@
 
 mod check;
 mod conf;
+mod daemon;
 mod daemonise;
 mod days;
 mod deep;

@@ -19,4 +19,5 @@ pub mod snapshot;
 pub mod tree;
 
 pub mod command;
+pub mod daemon;
 pub mod demo;

@@ -1,0 +1,4 @@
+//! The daemon in a process of its own: brought into each state it can be in, and ended there.
+mod command;
+mod stop;
+mod swift;

@@ -1,0 +1,208 @@
+//! `martlet check`, `martlet once`, `martlet conf`: verdicts, exit codes, JSON.
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use martlet_tests::command::martlet;
+use martlet_tests::daemon::conf;
+use martlet_tests::damage;
+use martlet_tests::demo::confs;
+use martlet_tests::fixtures::{manifest, named};
+use martlet_tests::tree::{Placed, Tree};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn run(words: &[&OsStr]) -> Output {
+    Command::new(martlet()).args(words).output().expect("the command runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Exit code and verdicts, sorted, of a check with the fixtures' hash path.
+fn check(tree: &Tree, path: &Path) -> (Option<i32>, Vec<String>) {
+    let dir = TempDir::new().expect("a folder");
+    let (_, swift) = confs(dir.path(), tree);
+    let words = ["check", "--json", "--swift-conf"].map(OsStr::new);
+    let said = run(&[&words[..], &[swift.as_os_str(), path.as_os_str()]].concat());
+    let lines = text(&said.stdout);
+    let verdict = |line: &str| -> String {
+        let it: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let codes = it["findings"].as_array().expect("a list").iter();
+        let codes = codes.map(|it| it["code"].as_str().expect("a code"));
+        let verdict = it["verdict"].as_str().expect("a word");
+        std::iter::once(verdict).chain(codes).collect::<Vec<_>>().join(" ")
+    };
+    let mut verdicts: Vec<String> = lines.lines().map(verdict).collect();
+    verdicts.sort();
+    (said.status.code(), verdicts)
+}
+
+#[test]
+fn each_fixture_has_the_exit_code_of_its_verdict() {
+    for fixture in &manifest().fixtures {
+        let tree = Tree::new();
+        let placed = tree.add("sda", fixture);
+        let (code, verdicts) = check(&tree, &placed.db());
+        let expected = match fixture.is_deleted() {
+            Some(true) => (Some(0), "deleted"),
+            Some(false) => (Some(0), "sound"),
+            None => (Some(2), "damaged stat-pending"),
+        };
+        assert_eq!((code, &*verdicts[0]), expected, "{}", fixture.name);
+    }
+}
+
+#[test]
+fn damage_comes_before_incompleteness_and_both_before_well() {
+    type Spoil = fn(&Placed);
+    let cut: Spoil = |it| damage::cut(&it.db(), 4096);
+    let empty: Spoil = |it| damage::truncate(&it.db(), 0);
+    let hot: Spoil = |it| damage::hot_journal(&it.db(), "UPDATE container_info SET id = 'x'");
+    let elsewhere: Spoil = |it| {
+        let other = it.dir.join(format!("{}.db", named("one").hash));
+        fs::rename(it.db(), other).expect("a new name");
+    };
+    let fifo: Spoil = |it| {
+        fs::remove_file(it.db()).expect("it is there");
+        damage::fifo(&it.dir.join("x.db"));
+    };
+    let well: Spoil = |_| {};
+    let rows: [(&[Spoil], i32, &[&str]); 7] = [
+        (&[well, well], 0, &["sound", "sound"]),
+        (&[cut], 2, &["damaged structure-corrupt"]),
+        (&[empty, well], 2, &["damaged stat-empty-file", "sound"]),
+        (&[elsewhere], 2, &["misplaced place-file"]),
+        (&[hot], 3, &["needs-recovery"]),
+        (&[fifo, well], 3, &["sound", "unreadable"]),
+        (&[fifo, cut], 2, &["damaged structure-corrupt", "unreadable"]),
+    ];
+    for (row, (spoils, code, verdicts)) in rows.into_iter().enumerate() {
+        let tree = Tree::new();
+        let _device = tree.device("sda");
+        for (spoil, fixture) in spoils.iter().zip(["small", "empty"]) {
+            spoil(&tree.add("sda", named(fixture)));
+        }
+        let verdicts = verdicts.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!(check(&tree, tree.devices()), (Some(code), verdicts), "row {row}");
+    }
+}
+
+#[test]
+fn what_cannot_be_run_ends_with_1_and_a_line() {
+    let dir = TempDir::new().expect("a folder");
+    let (tree, absent) = (Tree::new(), dir.path().join("absent"));
+    let _device = tree.device("sda");
+    let conf = conf(dir.path(), tree.devices(), "");
+    let (conf, absent) = (conf.to_str().expect("text"), absent.to_str().expect("text"));
+    for (words, expected) in [
+        (&["check"][..], "no PATH"),
+        (&["check", absent], absent),
+        (&["check", "--lanes", "0", "/etc/passwd"], "lanes"),
+        (&["check", "--bogus", "/etc/passwd"], "--bogus"),
+        (&["check", "--swift-conf", absent, "/etc/passwd"], absent),
+        (&["once", absent], absent),
+        (&["once", conf, "--device", "sdz"], "--device sdz"),
+        (&["once", conf, "--partition", "77"], "--partition 77"),
+        (&["once", conf, "--swift-conf", absent], absent),
+        (&["conf", absent], absent),
+        (&["bogus"], "bogus"),
+        (&[], "subcommands"),
+    ] {
+        let said = run(&words.iter().map(OsStr::new).collect::<Vec<_>>());
+        let (stdout, stderr) = (text(&said.stdout), text(&said.stderr));
+        assert_eq!(said.status.code(), Some(1), "{words:?}: {stderr}");
+        assert!(stderr.contains(expected) && stdout.is_empty(), "{words:?}: {stdout}{stderr}");
+    }
+}
+
+#[test]
+fn paths_come_from_stdin_too() {
+    let tree = Tree::new();
+    let (small, one) = (tree.add("sda", named("small")), tree.add("sda", named("one")));
+    let mut command = Command::new(martlet());
+    command.args(["check", "--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::null()).spawn().expect("the command starts");
+    let mut stdin = child.stdin.take().expect("its stdin");
+    // A file, an empty line, and a hash directory without a line end.
+    write!(stdin, "{}\n\n{}", small.db().display(), one.dir.display()).expect("it reads");
+    drop(stdin);
+    let said = child.wait_with_output().expect("it ends");
+    assert_eq!((said.status.code(), text(&said.stdout).lines().count()), (Some(0), 2));
+}
+
+#[test]
+fn json_is_one_object_a_database() {
+    let tree = Tree::new();
+    let placed = tree.add("sda", named("small"));
+    let said = run(&["check", "--json", "-q"]
+        .map(OsStr::new)
+        .into_iter()
+        .chain([placed.db().as_os_str()])
+        .collect::<Vec<_>>());
+    let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
+    let fixture = named("small");
+    let path = placed.db();
+    let expected = json!({
+        "path": path.to_str(),
+        "device": "sda",
+        "partition": fixture.partition.to_string(),
+        "account": fixture.account,
+        "container": fixture.container,
+        "verdict": "sound",
+        "counts": "passed",
+        "findings": [],
+        "detail": null,
+    });
+    assert_eq!(found, expected);
+    damage::truncate(&path, 0);
+    let said = run(&[OsStr::new("check"), OsStr::new("--json"), path.as_os_str()]);
+    let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
+    let finding = json!({
+        "code": "stat-empty-file", "expected": null, "found": null, "where": "file",
+    });
+    assert_eq!(found["findings"], json!([finding]));
+    assert_eq!((&found["account"], &found["counts"]), (&Value::Null, &json!("failed")));
+}
+
+#[test]
+fn a_path_that_is_no_text_is_told_in_hexadecimal_digits_too() {
+    let tree = Tree::new();
+    let placed = tree.add("sda", named("small"));
+    let path = placed.dir.join(OsStr::from_bytes(b"caf\xe9.db"));
+    fs::rename(placed.db(), &path).expect("a new name");
+    let said = run(&[OsStr::new("check"), OsStr::new("--json"), placed.dir.as_os_str()]);
+    let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
+    assert!(found["path"].as_str().is_some_and(|it| it.ends_with("caf\u{fffd}.db")), "{found}");
+    assert!(found["path_hex"].as_str().is_some_and(|it| it.ends_with("636166e92e6462")), "{found}");
+}
+
+#[test]
+fn the_effective_options_are_printed_and_the_unknown_named() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let conf = conf(dir.path(), tree.devices(), "intervall = 7");
+    let said = run(&[OsStr::new("conf"), conf.as_os_str()]);
+    let (stdout, stderr) = (text(&said.stdout), text(&said.stderr));
+    assert_eq!(said.status.code(), Some(0), "{stderr}");
+    assert!(stdout.contains("containers_per_second"), "{stdout}");
+    assert!(stderr.contains("intervall"), "{stderr}");
+}
+
+#[test]
+fn a_dry_run_moves_nothing_and_a_run_does() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let placed = tree.add("sda", named("small"));
+    damage::cut(&placed.db(), 4096);
+    let conf = conf(dir.path(), tree.devices(), "");
+    let once = |more: &str| run(&[OsStr::new("once"), conf.as_os_str(), OsStr::new(more)]);
+    assert_eq!(once("--dry-run").status.code(), Some(2));
+    assert!(placed.db().exists(), "it was only looked at");
+    let said = once("--json");
+    let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
+    let moved = found["moved_to"].as_str().expect("it says where");
+    assert!(!placed.dir.exists() && Path::new(moved).exists(), "{found}");
+}
