@@ -145,6 +145,7 @@ fn a_pass_ends_by_itself() -> bool {
         quarantine: false,
         breaker: Limits { databases: 0, share: 0 },
         hash: None,
+        deep: martlet_core::due::DeepConf::default(),
     };
     let mut now = Now { mono: Mono::from_nanos(1 << 33), wall: Wall::from_micros(1 << 50) };
     let mut auditor = Auditor::<1, 4>::new(&conf, now, 7);
@@ -169,7 +170,7 @@ fn a_pass_ends_by_itself() -> bool {
                 continue;
             }
             Step::Exit => return ended == Some((3, Duration::from_millis(500))),
-            Step::Confirm(_) | Step::Move(..) => return false,
+            Step::Dig(_) | Step::Confirm(..) | Step::Move(..) => return false,
         };
         // Whether other lanes are to be woken: there are none.
         let _ = auditor.handle(Lane(0), now, event);

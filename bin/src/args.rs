@@ -45,6 +45,7 @@ pub(crate) struct Run {
 /// Make one pass over a node's devices, then say what it came to.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand, name = "once")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Once {
     /// swift's container-server.conf, or a directory of *.conf
     #[argh(positional, arg_name = "CONF")]
@@ -52,6 +53,9 @@ pub(crate) struct Once {
     /// move nothing to quarantine
     #[argh(switch)]
     pub(crate) dry_run: bool,
+    /// read every row of every database, at the conf's bytes_per_second
+    #[argh(switch)]
+    pub(crate) deep: bool,
     /// one JSON object a database on stdout, and nothing else there
     #[argh(switch)]
     pub(crate) json: bool,
@@ -82,6 +86,9 @@ pub(crate) struct Check {
     /// what to audit; - reads paths from stdin, a line each
     #[argh(positional, arg_name = "PATH")]
     pub(crate) path: Vec<PathBuf>,
+    /// read every row of every database
+    #[argh(switch)]
+    pub(crate) deep: bool,
     /// one JSON object a database on stdout, and nothing else there
     #[argh(switch)]
     pub(crate) json: bool,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use martlet_core::audit::{Conf, HashConf, Mode, Order};
 use martlet_core::breaker::Limits;
+use martlet_core::due::{DeepConf, Which};
 use martlet_core::walk::Floor;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, Settings};
@@ -33,6 +34,9 @@ const PATHS_MAX: usize = martlet_platform_linux::drive::DEVICES_MAX;
 /// After a stop the process ends within this time, whatever a disk does.
 const GRACE: Duration = Duration::from_millis(900);
 
+/// Without a conf, how long the last try of a deep audit may hold a lock: the default of `deep_hold`.
+const DEEP_HOLD: Duration = Duration::from_millis(500);
+
 /// What one pass is to do.
 struct Pass {
     conf: Conf,
@@ -49,6 +53,9 @@ pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
     let hash = hash(asked.swift_conf.as_deref())?;
     let mut conf = settings::core(&settings, Mode::Once, hash);
     conf.quarantine &= !asked.dry_run;
+    if asked.deep {
+        conf.deep.which = Which::All;
+    }
     if let Some(rate) = asked.rate {
         conf.spacing = settings::spacing(rate);
     }
@@ -75,6 +82,7 @@ pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String>
         targets.extend(Target::at(&path).map_err(|error| error.to_string())?);
     }
     let spacing = settings::spacing(asked.rate);
+    let which = if asked.deep { Which::All } else { Which::Never };
     let conf = Conf {
         mode: Mode::Once,
         interval: Duration::ZERO,
@@ -82,6 +90,7 @@ pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String>
         quarantine: false,
         breaker: Limits { databases: 0, share: 0 },
         hash,
+        deep: DeepConf { which, bytes_per_second: 0, hold: DEEP_HOLD },
     };
     let view = View::new(Options { json: asked.json, quiet: asked.quiet, lines: !asked.json });
     Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());

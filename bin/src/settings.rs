@@ -6,6 +6,7 @@ use log::LevelFilter;
 use martlet_core::audit::{Conf, HASH_END_MAX, HashConf, Mode};
 use martlet_core::breaker::Limits;
 use martlet_core::conf::Level;
+use martlet_core::due::{DeepConf, Which};
 use martlet_platform_linux::conf::{Settings, load_swift_conf};
 use martlet_platform_linux::statsd::{Statsd, StatsdConf};
 
@@ -24,7 +25,25 @@ pub(crate) fn core(settings: &Settings, mode: Mode, hash: Option<HashConf>) -> C
             share: parts_per_million(settings.quarantine_share),
         },
         hash,
+        deep: deep(settings, mode),
     }
+}
+
+/// A daemon gives each database its turn; a single pass does as it is asked.
+fn deep(settings: &Settings, mode: Mode) -> DeepConf {
+    let turns = settings.deep_interval.map_or(Which::Never, Which::Within);
+    DeepConf {
+        which: if mode == Mode::Forever { turns } else { Which::Never },
+        bytes_per_second: whole(settings.bytes_per_second.unwrap_or(0.0)),
+        hold: settings.deep_hold,
+    }
+}
+
+/// Bytes a second as a whole number; less than one is one, so that a limit stays a limit.
+#[expect(clippy::cast_possible_truncation, reason = "bounded by u64 in the line itself")]
+#[expect(clippy::cast_sign_loss, reason = "only what is more than 0")]
+fn whole(per_second: f64) -> u64 {
+    if 0.0 < per_second { (per_second as u64).max(1) } else { 0 }
 }
 
 /// The time between two audits at so many a second; none for 0, less and what is no number.

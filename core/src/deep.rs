@@ -18,6 +18,25 @@ pub const LINE_MAX: usize = 160;
 /// A line of SQLite's, cut to what is kept.
 pub type Line = heapless::Vec<u8, LINE_MAX>;
 
+/// A deep look, and what it took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dug {
+    /// What it brought back.
+    pub seen: DeepSeen,
+    /// Bytes read of the file at most, all tries together.
+    pub read: u64,
+    /// Tries begun, of the read of the structure and of that of the rows, whichever took more.
+    pub tries: u8,
+}
+
+impl Dug {
+    /// Whether the look was broken off because the auditor was told to stop.
+    #[must_use]
+    pub const fn is_interrupted(&self) -> bool {
+        matches!(self.seen, DeepSeen::Not(Refusal::Stopped))
+    }
+}
+
 /// What a deep look brought back.
 #[expect(clippy::large_enum_variant, reason = "one exists at a time, and there is no heap")]
 #[derive(Clone, Debug, PartialEq)]
@@ -68,12 +87,6 @@ pub struct Deep {
     pub metadata: Metadata,
     /// Rows of `shard_range` that [`ShardRow::read`](crate::shard::ShardRow::read) refuses.
     pub strange_ranges: u64,
-    /// Size of the file, bytes.
-    pub size: u64,
-    /// Bytes read of it at most, all tries together.
-    pub read: u64,
-    /// Tries begun, of the read of the structure and of that of the rows, whichever took more.
-    pub tries: u8,
 }
 
 /// What a table is.

@@ -45,6 +45,7 @@ pub mod breaker;
 pub mod quarantine;
 
 pub mod deep;
+pub mod due;
 pub mod slice;
 pub mod sums;
 

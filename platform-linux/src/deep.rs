@@ -22,11 +22,12 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use martlet_core::check::Code;
-use martlet_core::deep::{DeepSeen, Refusal};
+use martlet_core::deep::{DeepSeen, Dug, Refusal};
 use martlet_core::slice::Slice;
 use martlet_core::time::Mono;
 use nix::libc;
@@ -53,15 +54,40 @@ pub struct Around {
     pub wait: Arc<dyn Fn(Duration) -> bool + Send + Sync>,
 }
 
+impl Around {
+    /// The process's clock, and its stop flag.
+    #[must_use]
+    pub fn of(stop: Arc<AtomicBool>) -> Self {
+        let wait = move |span: Duration| {
+            if !span.is_zero() && !stop.load(Ordering::Relaxed) {
+                std::thread::park_timeout(span);
+            }
+            stop.load(Ordering::Relaxed)
+        };
+        Self { now: Arc::new(crate::clock::mono), wait: Arc::new(wait) }
+    }
+}
+
+impl std::fmt::Debug for Around {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Around")
+    }
+}
+
 /// Looks deeply at the database `path`. `hold` is the longest that a last try may hold the lock.
 #[must_use]
-pub fn look(path: &Path, hold: Duration, around: &Around) -> DeepSeen {
-    match Look::open(path, around).and_then(|look| look.whole(hold)) {
+pub fn look(path: &Path, hold: Duration, around: &Around) -> Dug {
+    let (looked, read, tries) = match Look::open(path, around) {
+        Ok(mut look) => (look.whole(hold), look.read, look.tries),
+        Err(stop) => (Err(stop), 0, 0),
+    };
+    let seen = match looked {
         Ok(seen) => seen,
         Err(Stop::Refused(refusal)) => DeepSeen::Not(refusal),
         Err(Stop::Error(code)) => DeepSeen::Error(code),
         Err(Stop::Restart | Stop::Costly) => DeepSeen::Not(Refusal::Unsettled),
-    }
+    };
+    Dug { seen, read, tries }
 }
 
 /// Why a read ended early.
@@ -98,6 +124,10 @@ impl From<rusqlite::Error> for Stop {
 struct Look {
     db: Connection,
     held: Arc<Mutex<Held>>,
+    /// Bytes read at most.
+    read: u64,
+    /// The most tries that a read took.
+    tries: u8,
 }
 
 impl Look {
@@ -127,35 +157,24 @@ impl Look {
             }
         };
         let held = Arc::new(Mutex::new(held));
-        let mut look = Self { db, held };
+        let mut look = Self { db, held, read: 0, tries: 0 };
         let held = Arc::clone(&look.held);
         look.db.progress_handler(STEPS, Some(move || lock(&held).tick()))?;
         Ok(look)
     }
 
-    fn whole(&self, hold: Duration) -> Result<DeepSeen, Stop> {
-        let size = lock(&self.held).version.size;
-        let structure = self.settle(hold, rows::quick_check)?;
-        let tries = lock(&self.held).slice.tries();
-        if let Some(line) = structure {
+    fn whole(&mut self, hold: Duration) -> Result<DeepSeen, Stop> {
+        if let Some(line) = self.settle(hold, |db, _| rows::quick_check(db))? {
             return Ok(DeepSeen::Broken(line));
         }
-        let mut deep = self.settle(hold, |db| rows::read(db, &self.held))?;
-        let held = lock(&self.held);
-        deep.size = size;
-        // Each try reads the pages once: the structure check all of them, the two scans the two
-        // trees that make up nearly all of the file.
-        let all = u64::from(tries) + u64::from(held.slice.tries());
-        deep.read = size.saturating_mul(all);
-        deep.tries = tries.max(held.slice.tries());
-        Ok(DeepSeen::Whole(deep))
+        self.settle(hold, rows::read).map(DeepSeen::Whole)
     }
 
     /// Runs `work` in one read transaction, again whenever the database changed under it.
     fn settle<T>(
-        &self,
+        &mut self,
         hold: Duration,
-        work: impl Fn(&Connection) -> Result<T, Stop>,
+        work: impl Fn(&Connection, &Mutex<Held>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         lock(&self.held).slice = Slice::new(hold);
         // Bounded: the slice allows a few tries, and waits have a bound of their own.
@@ -170,6 +189,10 @@ impl Look {
                 Err(said) => Err(held.stop.take().unwrap_or(said)),
             };
             held.release();
+            // A try reads the pages once: the structure check all of them, the two scans the two
+            // trees that make up nearly all of the file.
+            self.read = self.read.saturating_add(held.version.size);
+            self.tries = self.tries.max(held.slice.tries());
             match done {
                 Err(Stop::Restart) => {}
                 Err(Stop::Error(code)) if is_writers_journal(code) => {
@@ -181,9 +204,12 @@ impl Look {
         }
     }
 
-    fn transaction<T>(&self, work: impl Fn(&Connection) -> Result<T, Stop>) -> Result<T, Stop> {
+    fn transaction<T>(
+        &self,
+        work: impl Fn(&Connection, &Mutex<Held>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
         self.db.execute_batch("BEGIN")?;
-        let done = work(&self.db);
+        let done = work(&self.db, &self.held);
         // An error may have ended the transaction already; there is nothing to undo in a reader.
         if !self.db.is_autocommit() {
             self.db.execute_batch("ROLLBACK")?;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use martlet_core::audit::{
-    Audited, Auditor, Conf, Device, Ended, Event, Fate, Lane, Mode, Order, Past, Report, Step,
-    Tripped,
+    Audited, Auditor, Conf, Depth, Device, Ended, Event, Fate, Lane, Mode, Order, Past, Report,
+    Step, Tripped,
 };
 use martlet_core::check::Cell;
 use martlet_core::path::DbPath;
@@ -77,6 +77,8 @@ pub struct Drive<const LANES: usize> {
     ground: Ground,
     targets: RwLock<Vec<Target>>,
     check: CheckConf,
+    /// How long the last try of a deep look may hold a lock.
+    hold: Duration,
     watchdog: Watchdog,
 }
 
@@ -86,7 +88,8 @@ enum Job {
     Devices,
     Walk(Device),
     Check(DbPath),
-    Confirm(DbPath),
+    Dig(DbPath),
+    Confirm(DbPath, Depth),
     Move(DbPath, What),
     Say(Kept, (usize, usize)),
 }
@@ -110,7 +113,8 @@ impl Job {
             Step::Devices => Self::Devices,
             Step::Walk(device) => Self::Walk(*device),
             Step::Check(path) => Self::Check((*path).clone()),
-            Step::Confirm(path) => Self::Confirm((*path).clone()),
+            Step::Dig(path) => Self::Dig((*path).clone()),
+            Step::Confirm(path, depth) => Self::Confirm((*path).clone(), *depth),
             Step::Move(path, what) => Self::Move((*path).clone(), *what),
             Step::Report(report) => Self::Say(Kept::of(report), progress),
             Step::Wait(until) => return Err(Some(*until)),
@@ -160,6 +164,7 @@ impl<const LANES: usize> Drive<LANES> {
             ground,
             targets: RwLock::new(Vec::new()),
             check: CheckConf { may_recover, stop: Arc::clone(&stop) },
+            hold: conf.deep.hold,
             stop,
             watchdog: Watchdog::default(),
         }
@@ -236,7 +241,7 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     fn lane(&self, lane: Lane, say: &(dyn Fn(&Said<'_>) + Sync)) {
-        let mut hands = Hands::new(self.check.clone());
+        let mut hands = Hands::new(self.check.clone(), self.hold);
         while let Some(job) = self.next(lane, &mut hands) {
             match job {
                 Job::Devices => self.list_devices(lane),
@@ -247,7 +252,10 @@ impl<const LANES: usize> Drive<LANES> {
                     }
                 }
                 Job::Check(path) => self.tell(lane, Event::Checked(hands.check(&path))),
-                Job::Confirm(path) => self.tell(lane, Event::Confirmed(hands.confirm(&path))),
+                Job::Dig(path) => self.tell(lane, Event::Dug(&hands.dig(&path))),
+                Job::Confirm(path, depth) => {
+                    self.tell(lane, Event::Confirmed(hands.confirm(&path, depth)));
+                }
                 Job::Move(path, what) => {
                     let moved = hands.move_away(&path, what);
                     self.tell(lane, Event::Moved(moved));

@@ -2,15 +2,19 @@
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use martlet_core::audit::{Device, Second};
+use martlet_core::audit::{Depth, Device, Second};
 use martlet_core::check::{Cell, Seen};
+use martlet_core::deep::Dug;
 use martlet_core::page::{self, Beside};
 use martlet_core::path::DbPath;
 use martlet_core::quarantine::{Around, Siblings, What};
 use martlet_core::walk::{Floor, Walked};
 
 use crate::check::{CheckConf, Checker};
+use crate::deep;
 use crate::devices::{DeviceDir, disk_of};
 use crate::error::Error;
 use crate::listing::Kind;
@@ -82,6 +86,10 @@ pub struct Hands {
     checker: Checker,
     /// The database that the directory of the last walk may hold, locked before that was listed.
     peek: Option<Peek>,
+    hold: Duration,
+    process: deep::Around,
+    /// What the second deep look brought back.
+    dug: Option<Dug>,
     /// The row being walked.
     walking: Option<Device>,
     /// A named file that is yet to be handed out, or was.
@@ -92,11 +100,14 @@ pub struct Hands {
 }
 
 impl Hands {
-    /// Hands that hold nothing yet.
+    /// Hands that hold nothing yet. A deep look's last try may hold a lock for `hold`.
     #[must_use]
-    pub fn new(conf: CheckConf) -> Self {
+    pub fn new(conf: CheckConf, hold: Duration) -> Self {
         Self {
             walker: Walker::new(Limits::DEFAULT),
+            hold,
+            process: deep::Around::of(Arc::clone(&conf.stop)),
+            dug: None,
             reader: Reader::new(),
             checker: Checker::new(conf),
             peek: None,
@@ -177,8 +188,14 @@ impl Hands {
         seen
     }
 
-    /// Looks once more, and around.
-    pub fn confirm(&mut self, path: &DbPath) -> Second<'_> {
+    /// Looks deeply at a database.
+    #[must_use]
+    pub fn dig(&self, path: &DbPath) -> Dug {
+        deep::look(&said(path), self.hold, &self.process)
+    }
+
+    /// Looks once more, as deeply as before, and around.
+    pub fn confirm(&mut self, path: &DbPath, depth: Depth) -> Second<'_> {
         let said = said(path);
         let before = identity(&said);
         let device_well = said
@@ -192,11 +209,15 @@ impl Hands {
             });
         let siblings = siblings(path);
         self.identity = before.ok();
+        self.dug = match depth {
+            Depth::Stat => None,
+            Depth::Deep => Some(self.dig(path)),
+        };
         let seen = self.checker.look(path);
         let same = self.identity.is_some() && identity(&said).ok() == self.identity;
         // A directory that cannot be listed may hold a sound neighbour, or another epoch.
         let siblings = siblings.unwrap_or(Siblings { others: 0, epochs: true });
-        Second { seen, around: Around { device_well, same, siblings } }
+        Second { seen, dug: self.dug.as_ref(), around: Around { device_well, same, siblings } }
     }
 
     /// Moves it, if it still is what was looked at.

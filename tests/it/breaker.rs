@@ -43,6 +43,7 @@ fn pass(root: &Path, limits: Limits, rearm: usize) -> Heard {
         quarantine: true,
         breaker: limits,
         hash: None,
+        deep: martlet_core::due::DeepConf::default(),
     };
     let ground = Ground::Devices { root: root.to_owned(), mount_check: false };
     let drive: Drive<1> = Drive::new(&conf, ground, true, 1);

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use martlet_core::audit::{Conf, Device, Lane, Mode, Order};
-use martlet_tests::model::{Model, conf};
+use martlet_tests::model::{Model, conf, deep};
 
 const DEPTH: usize = 8;
 
@@ -158,7 +158,22 @@ fn with_one_database_moved_and_the_next_one_damaged() {
 }
 
 #[test]
+fn with_deep_audits_to_pay_for() {
+    // One is under its deep look, the next one waits for it to be paid for.
+    let turns = [(0, 22), (0, 0), (0, 1), (0, 2), (0, 4), (0, 8), (1, 4), (1, 8), (0, 27)];
+    let states = explore(&after(&deep(conf(Mode::Once, true)), &turns), 6);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
 fn with_a_breaker_that_tripped_in_an_earlier_pass() {
     let states = explore(&sweeping(Mode::Once, [26, 1], &[(0, 4), (0, 12)]), 5);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_damage_that_a_deep_look_found() {
+    let turns = [(0, 22), (0, 0), (0, 0), (0, 2), (0, 4), (0, 8), (0, 28)];
+    let states = explore(&after(&deep(conf(Mode::Once, true)), &turns), 6);
     assert!(5_000 < states, "only {states} states: something is not explored");
 }

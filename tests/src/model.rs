@@ -5,12 +5,16 @@
 use core::time::Duration;
 
 use martlet_core::audit::{
-    Auditor, BUSY_AFTER, Conf, Device, Event, Fate, Lane, Mode, Order, Past, Report, Second, Step,
+    Auditor, BUSY_AFTER, Conf, Depth, Device, Event, Fate, Lane, Mode, Order, Past, Report, Second,
+    Step,
 };
 use martlet_core::breaker::{Breaker, Limits};
 use martlet_core::check::{Cell, Code, Fault, Seen, Stat};
+use martlet_core::deep::{Deep, DeepSeen, Dug, Index, Line, Metadata, Refusal, Table};
+use martlet_core::due::{DeepConf, Which};
 use martlet_core::gate::BUFFER;
 use martlet_core::quarantine::{Around, Siblings};
+use martlet_core::sums::Sums;
 use martlet_core::tally::WINDOW;
 use martlet_core::time::{Mono, Now, Wall};
 use martlet_core::verdict::{Counts, Verdict};
@@ -70,8 +74,30 @@ const NEW: Past = Past {
 /// A device whose breaker tripped in an earlier pass.
 const TRIPPED: Past = Past { breaker: Breaker { moved: MOVES, tripped: true }, ..NEW };
 
+const WHOLE: Deep = Deep {
+    object: Table::Ordinary,
+    index: Index::Ordinary,
+    triggers: true,
+    sums: Sums::new(),
+    metadata: Metadata::Sane,
+    strange_ranges: 0,
+};
+
+const fn dug(seen: DeepSeen) -> Dug {
+    Dug { seen, read: 1000, tries: 1 }
+}
+
+static DUG_SOUND: Dug = dug(DeepSeen::Whole(WHOLE));
+static DUG_BROKEN: Dug = dug(DeepSeen::Broken(Line::new()));
+static DUG_BUSY: Dug = dug(DeepSeen::Not(Refusal::Busy));
+static DUG_STOPPED: Dug = dug(DeepSeen::Not(Refusal::Stopped));
+
+const fn second(seen: Seen<'static>, around: Around) -> Event<'static> {
+    Event::Confirmed(Second { seen, dug: None, around })
+}
+
 /// Every event there is, in each of its kinds.
-pub const EVENTS: [Event<'static>; 27] = [
+pub static EVENTS: [Event<'static>; 32] = [
     Event::Device { disk: 1, past: NEW },
     Event::Device { disk: 2, past: NEW },
     Event::DevicesEnd(Ok(())),
@@ -86,12 +112,12 @@ pub const EVENTS: [Event<'static>; 27] = [
     Event::Checked(LOOKS[3]),
     Event::Checked(LOOKS[4]),
     Event::Checked(LOOKS[5]),
-    Event::Confirmed(Second { seen: LOOKS[0], around: WELL }),
-    Event::Confirmed(Second { seen: LOOKS[3], around: WELL }),
-    Event::Confirmed(Second { seen: LOOKS[4], around: WELL }),
-    Event::Confirmed(Second { seen: LOOKS[4], around: Around { device_well: false, ..WELL } }),
-    Event::Confirmed(Second { seen: LOOKS[4], around: CROWDED }),
-    Event::Confirmed(Second { seen: LOOKS[5], around: WELL }),
+    second(LOOKS[0], WELL),
+    second(LOOKS[3], WELL),
+    second(LOOKS[4], WELL),
+    second(LOOKS[4], Around { device_well: false, ..WELL }),
+    second(LOOKS[4], CROWDED),
+    second(LOOKS[5], WELL),
     Event::Moved(Ok(())),
     Event::Moved(Err(EIO)),
     Event::Reported,
@@ -99,6 +125,11 @@ pub const EVENTS: [Event<'static>; 27] = [
     Event::Checked(error(10, EIO)),
     Event::Walked(Walked::Going),
     Event::Device { disk: 1, past: TRIPPED },
+    Event::Dug(&DUG_SOUND),
+    Event::Dug(&DUG_BROKEN),
+    Event::Dug(&DUG_BUSY),
+    Event::Dug(&DUG_STOPPED),
+    Event::Confirmed(Second { seen: LOOKS[0], dug: Some(&DUG_BROKEN), around: WELL }),
 ];
 
 /// Whether `event` is an answer to `step`.
@@ -109,7 +140,8 @@ pub fn answers(step: &Step<'_>, event: &Event<'_>) -> bool {
         (Step::Devices, Event::Device { .. } | Event::DevicesEnd(_))
             | (Step::Walk(_), Event::Walked(_))
             | (Step::Check(_), Event::Checked(_))
-            | (Step::Confirm(_), Event::Confirmed(_))
+            | (Step::Dig(_), Event::Dug(_))
+            | (Step::Confirm(..), Event::Confirmed(_))
             | (Step::Move(..), Event::Moved(_))
             | (Step::Report(_), Event::Reported)
     )
@@ -170,7 +202,15 @@ pub struct Model {
 pub fn conf(mode: Mode, quarantine: bool) -> Conf {
     let spacing = Duration::from_millis(250);
     let breaker = Limits { databases: MOVES, share: 0 };
-    Conf { mode, interval: Duration::from_secs(60), spacing, quarantine, breaker, hash: None }
+    let (interval, deep) = (Duration::from_secs(60), DeepConf::default());
+    Conf { mode, interval, spacing, quarantine, breaker, hash: None, deep }
+}
+
+/// The same with deep audits of every database, each of which takes ten seconds to pay for.
+#[must_use]
+pub fn deep(conf: Conf) -> Conf {
+    let deep = DeepConf { which: Which::All, bytes_per_second: 100, hold: Duration::ZERO };
+    Conf { deep, ..conf }
 }
 
 /// The moment so many seconds after the model's start.
@@ -277,11 +317,14 @@ impl Model {
 
     /// Told to stop, every lane leaves within a few turns, whatever it is at.
     pub fn assert_it_can_be_stopped(&self) {
-        const ENDINGS: [usize; 7] = [22, 20, 19, 13, 7, 2, 0];
+        const ENDINGS: [usize; 8] = [22, 20, 19, 13, 30, 7, 2, 0];
         let mut model = self.clone();
         let now = model.ledger.now;
         let begun = |step: &Step<'_>| {
-            matches!(step, Step::Walk(_) | Step::Check(_) | Step::Confirm(_) | Step::Move(..))
+            matches!(
+                step,
+                Step::Walk(_) | Step::Check(_) | Step::Dig(_) | Step::Confirm(..) | Step::Move(..)
+            )
         };
         let before = [Lane(0), Lane(1)].map(|lane| begun(&self.auditor.clone().poll(lane, now)));
         model.order(Order::Stop);
@@ -301,7 +344,7 @@ impl Model {
 
     /// Left alone with sound databases, the pass ends: nothing waits for nothing.
     pub fn assert_it_goes_on(&self) {
-        const SOUND: [usize; 6] = [2, 7, 8, 14, 20, 22];
+        const SOUND: [usize; 7] = [2, 7, 8, 14, 20, 22, 27];
         let mut model = self.clone();
         let passes = model.ledger.passes;
         for _ in 0..200 {
@@ -353,7 +396,7 @@ impl Ledger {
                 }
                 assert!(!self.ended.contains(device), "a device is walked once in a pass");
             }
-            Step::Check(path) | Step::Confirm(path) => {
+            Step::Check(path) | Step::Dig(path) | Step::Confirm(path, _) => {
                 assert_eq!(path.as_bytes(), PATH, "the path is the one that was found");
                 let open = !self.accounts[place].open.is_empty();
                 assert!(open, "a database is looked at only until it is reported");
@@ -491,8 +534,16 @@ impl Ledger {
                     account.open.pop();
                 }
             }
-            (Step::Confirm(_), Event::Confirmed(second)) => {
-                account.confirmed = second.seen == LOOKS[4] && second.around.device_well;
+            (Step::Dig(_), Event::Dug(dug)) => {
+                account.damaged = dug.seen == DUG_BROKEN.seen;
+                if dug.is_interrupted() && self.stopped {
+                    account.open.pop();
+                }
+            }
+            (Step::Confirm(_, depth), Event::Confirmed(second)) => {
+                let deep = *depth == Depth::Deep && second.dug == Some(&DUG_BROKEN);
+                let damaged = second.seen == LOOKS[4] || deep;
+                account.confirmed = damaged && second.around.device_well;
             }
             (Step::Move(..), Event::Moved(result)) => {
                 account.moved = result.is_ok();

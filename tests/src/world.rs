@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use martlet_core::audit::{Auditor, Conf, Event, Lane, Mode, Order, Past, Second};
 use martlet_core::breaker::Limits;
+use martlet_core::due::DeepConf;
 use martlet_core::quarantine::{Around, Siblings};
 use martlet_core::time::Mono;
 use martlet_core::walk::{Floor, Trouble, Walked};
@@ -84,6 +85,7 @@ impl<const LANES: usize> World<LANES> {
             quarantine: true,
             breaker: Limits { databases: 16, share: 10_000 },
             hash: None,
+            deep: DeepConf::default(),
         };
         let mono = Mono::from_nanos(1 << 40);
         let node = Node::new(&conf, mono, LANES as u64);
@@ -181,7 +183,7 @@ impl<const LANES: usize> World<LANES> {
             Answer::LookedAgain(at) => {
                 let siblings = Siblings { others: 0, epochs: false };
                 let around = Around { device_well: true, same: true, siblings };
-                say(Event::Confirmed(Second { seen: node.look(at, now.mono), around }));
+                say(Event::Confirmed(Second { seen: node.look(at, now.mono), dug: None, around }));
             }
             Answer::Moved(at) => {
                 // The disk refuses the very first time.

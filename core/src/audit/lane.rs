@@ -3,6 +3,7 @@ use core::time::Duration;
 
 use super::devices::Device;
 use super::shelf::Shelf;
+use super::step::Depth;
 use crate::path::DbPath;
 use crate::quarantine::What;
 use crate::tally::Window;
@@ -37,7 +38,10 @@ pub(super) enum Stage {
     Walk,
     Hit(Floor, Trouble),
     Check(Source),
-    Confirm(Source),
+    /// The stat audit is done, and a deep one may begin once what the last one read is paid for.
+    Owed(Source),
+    Dig(Source),
+    Confirm(Source, Depth),
     /// The breaker of the lane's device tripped at this database.
     Trip(Source),
     Move(Source, What),

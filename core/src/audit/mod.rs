@@ -9,6 +9,7 @@
 //!     for each device:
 //!         while Walk finds one:
 //!             Check                  locked: onto the shelf, and Check again later
+//!             if its turn has come   Wait until the last one is paid for, and Dig
 //!             if it is damaged       Confirm, and Move if it still is and the breaker allows it
 //!             count it               Report(Audited)
 //!             if an hour has passed  Report(Window)
@@ -33,8 +34,10 @@ pub use self::lane::{Fate, Lane};
 use self::random::Random;
 pub use self::shelf::{BUSY_AFTER, SHELF};
 pub use self::step::{
-    Audited, Conf, Ended, Event, HASH_END_MAX, HashConf, Mode, Order, Report, Second, Step, Tripped,
+    Audited, Conf, Depth, Ended, Event, HASH_END_MAX, HashConf, Mode, Order, Report, Second, Step,
+    Tripped,
 };
+use crate::due::{Debt, Turns};
 use crate::gate::Gate;
 use crate::tally::{Tally, Totals, Window};
 use crate::time::{Mono, Now};
@@ -74,6 +77,10 @@ pub struct Auditor<const LANES: usize, const DEVICES: usize> {
     /// When the pass in progress, or the last one, began.
     began: Mono,
     gate: Gate,
+    /// Whose turns for a deep audit this pass takes.
+    turns: Turns,
+    /// What deep audits read and is not paid for.
+    debt: Debt,
     tally: Tally,
     totals: Totals,
     /// What was counted last, once the lanes have left.
@@ -112,6 +119,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             stopped: false,
             began: start.mono,
             gate: Gate::new(conf.spacing),
+            turns: Turns::default(),
+            debt: Debt::default(),
             tally,
             totals: Totals::default(),
             left: Window::default(),

@@ -23,8 +23,11 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Stage::Next | Stage::Rest(_) => self.next(index, now),
             Stage::Gate(until) if until <= now.mono || self.stopped => self.next(index, now),
             Stage::Duty if self.stopped && !self.has_last_word() => self.next(index, now),
-            Stage::Walk | Stage::Check(_) if self.stopped => self.next(index, now),
-            Stage::Confirm(source) | Stage::Move(source, _)
+            Stage::Walk | Stage::Check(_) | Stage::Owed(_) | Stage::Dig(_) if self.stopped => {
+                self.next(index, now)
+            }
+            Stage::Owed(source) if self.debt.paid() <= now.mono => Stage::Dig(source),
+            Stage::Confirm(source, _) | Stage::Move(source, _)
                 if self.stopped || !self.conf.quarantine =>
             {
                 self.conclude(index, now, source)
@@ -35,7 +38,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             | Stage::Walk
             | Stage::Hit(..)
             | Stage::Check(_)
-            | Stage::Confirm(_)
+            | Stage::Owed(_)
+            | Stage::Dig(_)
+            | Stage::Confirm(..)
             | Stage::Trip(_)
             | Stage::Move(..)
             | Stage::Audited(_)
@@ -140,7 +145,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     /// The step of the stage a lane stands at; from here on its answer is awaited.
     fn hand_out(&mut self, index: usize) -> Step<'_> {
         let Some(state) = self.lanes.get_mut(index) else { return Step::Exit };
-        state.asked = !matches!(state.stage, Stage::Gate(_) | Stage::Rest(_) | Stage::Over);
+        state.asked =
+            !matches!(state.stage, Stage::Gate(_) | Stage::Rest(_) | Stage::Owed(_) | Stage::Over);
         let state = &*state;
         match (state.stage, state.device) {
             (Stage::Next | Stage::Over, _) | (Stage::Walk | Stage::Trip(_), None) => Step::Exit,
@@ -156,7 +162,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Stage::Walk, Some(device)) => Step::Walk(device),
             (Stage::Hit(floor, trouble), _) => Step::Report(Report::Hit(floor, trouble)),
             (Stage::Check(source), _) => Step::Check(state.path_of(source)),
-            (Stage::Confirm(source), _) => Step::Confirm(state.path_of(source)),
+            (Stage::Owed(_), _) => Step::Wait(self.debt.paid()),
+            (Stage::Dig(source), _) => Step::Dig(state.path_of(source)),
+            (Stage::Confirm(source, depth), _) => Step::Confirm(state.path_of(source), depth),
             (Stage::Trip(_), Some(device)) => {
                 let moved = self.devices.past(device).map_or(0, |past| past.breaker.moved);
                 Step::Report(Report::Tripped(Tripped { device, moved }))

@@ -1,6 +1,8 @@
 //! The shelf: databases whose lock others hold, tried again while the walk goes on.
 //!
 //! Swift waits up to 25 seconds at each locked database and audits nothing else meanwhile.
+//!
+//! Databases whose deep audit is not paid for yet lie there too, so that the walk goes on.
 use core::time::Duration;
 
 use heapless::Vec;
@@ -11,6 +13,9 @@ use crate::time::Mono;
 /// Databases on one lane's shelf at most. A full shelf holds up its own lane only.
 pub const SHELF: usize = 16;
 const _: () = assert!(SHELF <= 255, "a slot's number is kept in 8 bits");
+
+/// Databases on it at most that wait for a deep audit to be paid for; the others are for locked ones.
+const OWED_MAX: usize = SHELF / 2;
 
 /// How long after its first try a database is called busy (Swift's `BROKER_TIMEOUT`).
 pub const BUSY_AFTER: Duration = Duration::from_secs(25);
@@ -26,6 +31,8 @@ struct Shelved {
     first_try: Mono,
     next_try: Mono,
     pause: Duration,
+    /// It waits for a deep audit, not for a lock.
+    owed: bool,
 }
 
 /// What is on the shelf.
@@ -38,8 +45,30 @@ impl Shelf {
     /// Puts a database on the shelf that was found locked at `now`; false if the shelf is full.
     pub(super) fn put(&mut self, path: &DbPath, first_try: Mono, now: Mono) -> bool {
         let next_try = now.after(PAUSE_FIRST);
-        let new = Shelved { path: path.clone(), first_try, next_try, pause: PAUSE_FIRST };
+        let path = path.clone();
+        let new = Shelved { path, first_try, next_try, pause: PAUSE_FIRST, owed: false };
         self.slots.push(new).is_ok()
+    }
+
+    /// Puts a database on the shelf whose deep audit may begin at `due`; false if too many are there.
+    /// Its time to be called busy begins then.
+    pub(super) fn owe(&mut self, path: &DbPath, due: Mono) -> bool {
+        if OWED_MAX <= self.slots.iter().filter(|slot| slot.owed).count() {
+            return false;
+        }
+        let path = path.clone();
+        let new = Shelved { path, first_try: due, next_try: due, pause: PAUSE_FIRST, owed: true };
+        self.slots.push(new).is_ok()
+    }
+
+    /// Puts off one that is there until its deep audit may begin at `due`.
+    pub(super) fn put_off(&mut self, slot: u8, due: Mono) -> bool {
+        let Some(slot) = self.slots.get_mut(usize::from(slot)) else { return false };
+        slot.first_try = due;
+        slot.next_try = due;
+        slot.pause = PAUSE_FIRST;
+        slot.owed = true;
+        true
     }
 
     /// Whether the next locked database would find no room.
@@ -77,6 +106,7 @@ impl Shelf {
         if BUSY_AFTER <= now.since(slot.first_try) {
             return false;
         }
+        slot.owed = false;
         slot.pause = slot.pause.saturating_mul(2).min(PAUSE_MAX);
         slot.next_try = now.after(slot.pause).min(slot.first_try.after(BUSY_AFTER)).max(now);
         true
@@ -126,6 +156,20 @@ mod tests {
         assert_eq!(shelf.ready(START), None);
         let slot = shelf.ready(START.after(Duration::from_secs(9)));
         assert_eq!(slot.map(|slot| shelf.path(slot).as_bytes()), Some(&b"early"[..]));
+    }
+
+    #[test]
+    fn those_that_wait_for_a_deep_audit_leave_room_for_locked_ones() {
+        let mut shelf = Shelf::default();
+        let due = START.after(Duration::from_secs(100));
+        assert!((0..OWED_MAX).all(|_| shelf.owe(&DbPath::EMPTY, due)));
+        assert!(!shelf.owe(&DbPath::EMPTY, due));
+        assert!(shelf.put(&DbPath::EMPTY, START, START));
+        assert!(!shelf.is_full());
+        shelf.remove(u8::try_from(OWED_MAX).unwrap_or(0));
+        assert_eq!((shelf.ready(START), shelf.due()), (None, Some(due)));
+        assert_eq!(shelf.ready(due), Some(0));
+        assert!(shelf.again(0, due.after(Duration::from_secs(1))), "busy only from then on");
     }
 
     #[test]

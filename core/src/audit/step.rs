@@ -9,6 +9,8 @@ use super::devices::{Device, Past};
 use super::lane::Fate;
 use crate::breaker::Limits;
 use crate::check::Seen;
+use crate::deep::Dug;
+use crate::due::DeepConf;
 use crate::path::DbPath;
 use crate::quarantine::{Around, What};
 use crate::tally::{Totals, Window};
@@ -60,6 +62,8 @@ pub struct Conf {
     pub breaker: Limits,
     /// For name against place; without it a misplaced database is not told from a sound one.
     pub hash: Option<HashConf>,
+    /// Which databases are looked at deeply, and how.
+    pub deep: DeepConf,
 }
 
 /// The next thing for a lane to do.
@@ -72,8 +76,11 @@ pub enum Step<'a> {
     Walk(Device),
     /// Look at this database. Answered by [`Event::Checked`].
     Check(&'a DbPath),
-    /// Look once more, from a new open, and around it. Answered by [`Event::Confirmed`].
-    Confirm(&'a DbPath),
+    /// Look at it deeply: its stat audit was in order. Answered by [`Event::Dug`].
+    Dig(&'a DbPath),
+    /// Look once more, from a new open, as deeply as damage was found, and around it. Answered by
+    /// [`Event::Confirmed`].
+    Confirm(&'a DbPath, Depth),
     /// Move this database to quarantine. Answered by [`Event::Moved`].
     Move(&'a DbPath, What),
     /// Say this. Answered by [`Event::Reported`].
@@ -82,6 +89,15 @@ pub enum Step<'a> {
     Wait(Mono),
     /// Leave the loop. There is no answer.
     Exit,
+}
+
+/// How deep a look goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Depth {
+    /// What Swift's auditor reads.
+    Stat,
+    /// All of it.
+    Deep,
 }
 
 /// Something said.
@@ -143,6 +159,8 @@ pub struct Ended {
 pub struct Second<'a> {
     /// What was seen.
     pub seen: Seen<'a>,
+    /// What was seen deeply, where that was asked for.
+    pub dug: Option<&'a Dug>,
     /// What is around it.
     pub around: Around,
 }
@@ -163,6 +181,8 @@ pub enum Event<'a> {
     Walked(Walked<'a>),
     /// Answers [`Step::Check`].
     Checked(Seen<'a>),
+    /// Answers [`Step::Dig`].
+    Dug(&'a Dug),
     /// Answers [`Step::Confirm`].
     Confirmed(Second<'a>),
     /// Answers [`Step::Move`]: done, or an errno.

@@ -1,9 +1,11 @@
 //! Being told: what an answer makes of the lane that awaited it.
 use super::lane::{Fate, Source, Stage};
-use super::step::{Event, Mode, Second};
+use super::step::{Depth, Event, Mode, Second};
 use super::{Auditor, Lane, PASS_MIN, Phase};
 use crate::breaker::Answer;
 use crate::check::Seen;
+use crate::deep::{Dug, judge_deep};
+use crate::due::Which;
 use crate::path::DbPath;
 use crate::place::HashPath;
 use crate::quarantine::{self, What};
@@ -31,8 +33,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Stage::Walk, Event::Walked(walked)) => self.walked(index, now, walked),
             (Stage::Hit(..), Event::Reported) => Stage::Next,
             (Stage::Check(source), Event::Checked(seen)) => self.checked(index, now, source, &seen),
-            (Stage::Confirm(source), Event::Confirmed(second)) => {
-                self.confirmed(index, now, source, &second)
+            (Stage::Dig(source), Event::Dug(dug)) => self.dug(index, now, source, dug),
+            (Stage::Confirm(source, depth), Event::Confirmed(second)) => {
+                self.confirmed(index, now, source, depth, &second)
             }
             (Stage::Move(source, _), Event::Moved(result)) => {
                 self.moved(index, now, source, result)
@@ -58,6 +61,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.phase = match (&self.phase, event) {
             (Phase::Beginning, Event::Reported) => {
                 self.began = now.mono;
+                self.turns = self.turns.next(now.wall, self.conf.interval.max(PASS_MIN));
                 self.totals = Totals::default();
                 self.crowded = false;
                 Phase::Listing { begun: false }
@@ -141,20 +145,75 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         }
         let Some(state) = self.lanes.get(index) else { return Stage::Over };
         let judged = self.judge(state.path_of(source), seen);
+        let digs = can_dig(&judged) && self.is_due(state.path_of(source)) && !self.stopped;
         if judged.verdict == Verdict::Busy && self.shelved(index, now, source) {
-            return match source {
-                Source::Walk => Stage::Gate(self.gate.take(now.mono)),
-                Source::Shelf(_) => Stage::Next,
-            };
+            return self.after_shelving(now, source);
         }
-        let damaged = judged.findings.iter().any(|finding| finding.code.is_structure());
         let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        // What is owed delays deep audits, and no stat audit behind them while there is room.
+        let due = self.debt.paid();
+        if digs && now.mono < due {
+            let waits = match source {
+                Source::Walk => state.shelf.owe(&state.path, due),
+                Source::Shelf(slot) => state.shelf.put_off(slot, due),
+            };
+            if waits {
+                return self.after_shelving(now, source);
+            }
+        }
         state.judged = judged;
         state.fate = Fate::Left;
+        if digs {
+            return Stage::Owed(source);
+        }
+        self.judged(index, now, source, Depth::Stat)
+    }
+
+    /// Joins the deep look to the stat audit before it. A lock that others held for too long sends
+    /// the database to the shelf, and the stat audit is made anew.
+    fn dug(&mut self, index: usize, now: Now, source: Source, dug: &Dug) -> Stage {
+        self.owe(now, dug);
+        if self.stopped && dug.is_interrupted() {
+            return Stage::Next;
+        }
+        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
+        state.judged = judge_deep(state.judged.clone(), &dug.seen);
+        if state.judged.verdict == Verdict::Busy && self.shelved(index, now, source) {
+            return self.after_shelving(now, source);
+        }
+        self.judged(index, now, source, Depth::Deep)
+    }
+
+    /// The outcome of one look stands; damage of the file wants a second one.
+    fn judged(&mut self, index: usize, now: Now, source: Source, depth: Depth) -> Stage {
+        let Some(state) = self.lanes.get(index) else { return Stage::Over };
+        let damaged = state.judged.findings.iter().any(|finding| finding.code.is_structure());
         if damaged && self.conf.quarantine && !self.stopped {
-            return Stage::Confirm(source);
+            return Stage::Confirm(source, depth);
         }
         self.conclude(index, now, source)
+    }
+
+    /// What was read is to be paid for.
+    fn owe(&mut self, now: Now, dug: &Dug) {
+        self.debt.owe(now.mono, dug.read, self.conf.deep.bytes_per_second);
+    }
+
+    /// Whether a database gets a deep audit in this pass.
+    fn is_due(&self, path: &DbPath) -> bool {
+        match self.conf.deep.which {
+            Which::Never => false,
+            Which::All => true,
+            Which::Within(within) => self.turns.has(path, within),
+        }
+    }
+
+    /// A database that went to the shelf is behind the lane for now.
+    fn after_shelving(&mut self, now: Now, source: Source) -> Stage {
+        match source {
+            Source::Walk => Stage::Gate(self.gate.take(now.mono)),
+            Source::Shelf(_) => Stage::Next,
+        }
     }
 
     /// Puts a locked database on the shelf, or back; false if its time is up.
@@ -166,10 +225,26 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         }
     }
 
-    fn confirmed(&mut self, index: usize, now: Now, source: Source, second: &Second<'_>) -> Stage {
+    fn confirmed(
+        &mut self,
+        index: usize,
+        now: Now,
+        source: Source,
+        depth: Depth,
+        second: &Second<'_>,
+    ) -> Stage {
+        if let Some(dug) = second.dug {
+            self.owe(now, dug);
+        }
         let Some(state) = self.lanes.get(index) else { return Stage::Over };
-        if !second.seen.is_interrupted() {
+        let interrupted =
+            second.seen.is_interrupted() || second.dug.is_some_and(Dug::is_interrupted);
+        if !interrupted {
             let again = self.judge(state.path_of(source), &second.seen);
+            let again = match second.dug.filter(|_| depth == Depth::Deep && can_dig(&again)) {
+                Some(dug) => judge_deep(again, &dug.seen),
+                None => again,
+            };
             let what = quarantine::what(&again, second.around);
             let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
             state.judged = again;
@@ -254,5 +329,19 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         let Some(device) = state.device.take() else { return false };
         self.devices.done(device);
         true
+    }
+}
+
+/// Whether the stat audit left anything to find: the file is there, may be read, and is a database.
+fn can_dig(judged: &Judged) -> bool {
+    match judged.verdict {
+        Verdict::Sound | Verdict::Deleted | Verdict::Misplaced => true,
+        Verdict::Damaged => !judged.findings.iter().any(|finding| finding.code.is_structure()),
+        Verdict::Vanished
+        | Verdict::Busy
+        | Verdict::Unreadable
+        | Verdict::DeviceError
+        | Verdict::NeedsRecovery
+        | Verdict::Unsettled => false,
     }
 }

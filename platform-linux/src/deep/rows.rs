@@ -66,7 +66,7 @@ pub(super) fn read(db: &Connection, held: &Mutex<Held>) -> Result<Deep, Stop> {
     }
     let metadata = metadata(db)?;
     let strange_ranges = strange_ranges(db)?;
-    Ok(Deep { object, index, triggers, sums, metadata, strange_ranges, size: 0, read: 0, tries: 0 })
+    Ok(Deep { object, index, triggers, sums, metadata, strange_ranges })
 }
 
 /// Stored hashes and counts: of `container_info`, `policy_stat`, and as Swift reads them.

@@ -133,7 +133,8 @@ impl Node {
                 let look = LOOK_MS[at / DATABASES];
                 works(look + self.stall(at), Answer::Looked(at))
             }
-            Step::Confirm(path) => works(30, Answer::LookedAgain(place(path.as_bytes()))),
+            Step::Dig(path) => panic!("nobody asked for a deep audit of {path:?}"),
+            Step::Confirm(path, _) => works(30, Answer::LookedAgain(place(path.as_bytes()))),
             Step::Move(path, _) => works(10, Answer::Moved(place(path.as_bytes()))),
             Step::Report(report) => {
                 self.said(report, now);
