@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Asks Swift's own conf readers about the texts below and about mutants of the sample confs.
 
-    VENV/bin/python xtask/src/configparser.py
+    VENV/bin/python xtask/src/configparser_table.py
 
 writes tests/golden/configparser.cases.jsonl and tests/golden/configparser.mutants.txt, where VENV is
 a virtual environment with swift==2.38.3. tests/it/conf.rs makes the same mutants and compares.
@@ -20,7 +20,7 @@ from swift.common import utils  # noqa: E402
 from swift.common.statsd_client import get_statsd_client  # noqa: E402
 from swift.container.auditor import ContainerAuditor  # noqa: E402
 
-COMMAND = "# made by: VENV/bin/python xtask/src/configparser.py (swift==2.38.3, Python 3.11)\n"
+COMMAND = "# made by: VENV/bin/python xtask/src/configparser_table.py (swift==2.38.3, Python 3.11)\n"
 GOLDEN = os.path.join(os.path.dirname(__file__), "../../tests/golden")
 SECTION = "container-auditor"
 BASES = ["packaged", "lab", "appliance"]
