@@ -18,7 +18,7 @@ enum Act {
     /// Time passes.
     Tick(Duration),
     Stop,
-    /// Another configuration: without quarantine, without a rate, a longer interval.
+    /// Another configuration: without quarantine, at a fourth of the rate, a longer interval.
     Reload,
     /// The breaker of the first device is re-armed.
     Rearm,
@@ -28,7 +28,7 @@ const TICKS: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(3600)
 
 fn other_conf() -> Conf {
     let interval = Duration::from_secs(3000);
-    Conf { interval, ..conf(Mode::Once, false) }
+    Conf { interval, spacing: Duration::from_secs(1), ..conf(Mode::Once, false) }
 }
 
 fn act(model: &mut Model, act: Act) {
@@ -90,6 +90,8 @@ fn explore(start: &Model, depth: usize) -> usize {
                     there.assert_strays_are_ignored();
                     there.assert_it_can_be_stopped();
                     there.assert_it_goes_on();
+                    there.assert_nobody_oversleeps(Lane(0));
+                    there.assert_nobody_oversleeps(Lane(1));
                     next.push([&path[..], &[step]].concat());
                 }
             }
@@ -161,7 +163,7 @@ fn with_one_database_moved_and_the_next_one_damaged() {
 fn with_deep_audits_to_pay_for() {
     // One is under its deep look, the next one waits for it to be paid for.
     let turns = [(0, 22), (0, 0), (0, 1), (0, 2), (0, 4), (0, 8), (1, 4), (1, 8), (0, 27)];
-    let states = explore(&after(&deep(conf(Mode::Once, true)), &turns), 6);
+    let states = explore(&after(&deep(conf(Mode::Once, true)), &turns), 5);
     assert!(5_000 < states, "only {states} states: something is not explored");
 }
 
@@ -174,6 +176,41 @@ fn with_a_breaker_that_tripped_in_an_earlier_pass() {
 #[test]
 fn with_damage_that_a_deep_look_found() {
     let turns = [(0, 22), (0, 0), (0, 0), (0, 2), (0, 4), (0, 8), (0, 28)];
-    let states = explore(&after(&deep(conf(Mode::Once, true)), &turns), 6);
+    let states = explore(&after(&deep(conf(Mode::Once, true)), &turns), 5);
     assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+/// Every look is sound, and databases have no end.
+const ENDLESS: [usize; 4] = [4, 8, 20, 22];
+/// Nothing is found, and a pass has no devices.
+const NOTHING: [usize; 4] = [2, 7, 8, 22];
+
+#[test]
+fn through_minutes_of_databases_without_end() {
+    let mut model = sweeping(Mode::Once, [0, 1], &[]);
+    let _ = model.live(Duration::from_secs(60), &ENDLESS);
+    model.order(Order::Reload(&other_conf()));
+    let _ = model.live(Duration::from_secs(60), &ENDLESS);
+    assert_eq!(model.live(Duration::from_secs(10), &NOTHING), 1, "and then the pass ends");
+}
+
+#[test]
+fn through_passes_that_begin_an_interval_apart() {
+    let interval = Duration::from_secs(60);
+    let mut model = Model::new(&conf(Mode::Forever, true));
+    model.tick(interval); // over the rest before the first pass
+    for (lane, event) in [(0, 22), (0, 0), (0, 1), (0, 2)] {
+        let _ = model.turn(Lane(lane), &[event]);
+    }
+    let first = model.began();
+    let _ = model.live(Duration::from_secs(10), &ENDLESS);
+    assert_eq!(model.live(Duration::from_secs(45), &NOTHING), 1);
+    assert_eq!(model.live(Duration::from_secs(10), &NOTHING), 1, "the next one has begun");
+    assert_eq!(model.began(), first.map(|first| first.after(interval)));
+}
+
+#[test]
+fn through_a_lock_that_is_held_for_ever() {
+    let mut model = sweeping(Mode::Once, [0, 1], &[(0, 4)]);
+    assert_eq!(model.live(Duration::from_secs(40), &[7, 11, 22]), 1, "it is called busy");
 }

@@ -165,6 +165,8 @@ struct Account {
     /// The trip of the device's breaker is being said.
     tripping: bool,
     walked: bool,
+    /// The second look found nothing wrong.
+    cleared: bool,
     /// The window that is to be reported next.
     closed: Option<(u64, u64)>,
 }
@@ -174,7 +176,6 @@ struct Account {
 struct Ledger {
     now: Now,
     conf: Conf,
-    started: Mono,
     accounts: [Account; LANES],
     disks: Vec<u64>,
     /// The breaker of each of them: what was told of it.
@@ -184,7 +185,12 @@ struct Ledger {
     /// Passed and failed since the window began.
     window: (u64, u64),
     window_began: Mono,
+    /// Databases listed since the rate began to hold, and when that was.
     listed: u64,
+    rate_began: Mono,
+    /// Audits reported in the pass.
+    audited: u64,
+    began: Option<Mono>,
     sweeping: bool,
     /// Passes that ended.
     passes: u8,
@@ -229,7 +235,6 @@ impl Model {
         let now = at(0);
         let ledger = Ledger {
             now,
-            started: now.mono,
             accounts: Default::default(),
             disks: Vec::new(),
             breakers: Vec::new(),
@@ -238,6 +243,9 @@ impl Model {
             window: (0, 0),
             window_began: now.mono,
             listed: 0,
+            rate_began: now.mono,
+            audited: 0,
+            began: None,
             sweeping: false,
             passes: 0,
             conf: conf.clone(),
@@ -263,6 +271,8 @@ impl Model {
             }
             Order::Reload(conf) => {
                 self.ledger.conf = Conf { mode: self.ledger.conf.mode, ..conf.clone() };
+                self.ledger.listed = 0;
+                self.ledger.rate_began = self.ledger.now.mono;
             }
         }
     }
@@ -283,8 +293,11 @@ impl Model {
             let fitting: Vec<_> = EVENTS.iter().map(|event| answers(&step, event)).collect();
             let step = format!("{step:?}");
             let before = asked.clone();
-            for (event, fits) in EVENTS.iter().zip(fitting) {
-                assert!(fits || !asked.handle(lane, now, *event), "a stray {event:?} wakes nobody");
+            for (event, fits) in EVENTS.iter().zip(&fitting) {
+                assert!(
+                    *fits || !asked.handle(lane, now, *event),
+                    "a stray {event:?} wakes nobody"
+                );
             }
             assert_eq!(asked, before, "an event that answers nothing changes nothing");
             assert_eq!(
@@ -293,6 +306,19 @@ impl Model {
                 "asked twice, it says the same"
             );
             assert_eq!(asked, before, "asking twice changes nothing");
+            // One whole answer is enough: what follows it unasked does not depend on which it was.
+            let whole = EVENTS.iter().zip(&fitting);
+            let mut whole =
+                whole.filter(|(it, fits)| **fits && !matches!(it, Event::Device { .. }));
+            if let Some((event, _)) = whole.next() {
+                let mut answered = before.clone();
+                let _ = answered.handle(lane, now, *event);
+                let once = answered.clone();
+                for stray in &EVENTS {
+                    let _ = answered.handle(lane, now, *stray);
+                }
+                assert_eq!(answered, once, "one answer to {event:?}, and no second unasked");
+            }
         }
     }
 
@@ -313,6 +339,42 @@ impl Model {
             let _ = self.auditor.handle(lane, self.ledger.now, event);
         }
         wait
+    }
+
+    /// Whatever `lane` is answered: a lane that waits goes on waiting, unless all are woken.
+    pub fn assert_nobody_oversleeps(&self, lane: Lane) {
+        let now = self.ledger.now;
+        let other = Lane(1 - lane.0);
+        let mut before = self.auditor.clone();
+        let Step::Wait(until) = before.poll(other, now) else { return };
+        let step = before.poll(lane, now);
+        let fitting = EVENTS.map(|event| answers(&step, &event));
+        for (event, _) in EVENTS.iter().zip(fitting).filter(|(_, fits)| *fits) {
+            let mut after = before.clone();
+            if !after.handle(lane, now, *event) {
+                let then = after.poll(other, now);
+                assert_eq!(then, Step::Wait(until), "{event:?} wakes nobody, and a lane waits");
+            }
+        }
+    }
+
+    /// Goes from one thing to the next for `span`, each lane answered with the first of `events` that
+    /// fits; time leaps when every lane waits. Returns how many passes ended.
+    pub fn live(&mut self, span: Duration, events: &[usize]) -> u8 {
+        let (end, passes) = (self.ledger.now.mono.after(span), self.ledger.passes);
+        while self.ledger.now.mono < end {
+            let waits = [Lane(0), Lane(1)].map(|lane| self.turn(lane, events));
+            if let [Some(one), Some(two)] = waits {
+                self.ledger.now.mono = one.min(two).min(end);
+            }
+        }
+        self.ledger.passes - passes
+    }
+
+    /// When the last pass began.
+    #[must_use]
+    pub const fn began(&self) -> Option<Mono> {
+        self.ledger.began
     }
 
     /// Told to stop, every lane leaves within a few turns, whatever it is at.
@@ -440,7 +502,10 @@ impl Ledger {
                     assert!(BUSY_AFTER <= waited, "called busy after {waited:?}");
                 }
                 assert_eq!(audited.fate == Fate::Moved, account.moved, "a move is told as it was");
+                let cleared = !account.cleared || verdict == Verdict::Sound;
+                assert!(cleared, "the second look counts, not the first");
                 if taken {
+                    self.audited += 1;
                     let looked = self.now.mono; // one of the open ones; which one is its affair
                     let done = account
                         .open
@@ -457,6 +522,7 @@ impl Ledger {
                         self.window_began = self.now.mono;
                     }
                     account.damaged = false;
+                    account.cleared = false;
                     account.confirmed = false;
                     account.allowed = false;
                     account.moved = false;
@@ -484,6 +550,7 @@ impl Ledger {
                     self.window,
                     "the window so far"
                 );
+                assert_eq!(ended.totals.audited(), self.audited, "the totals are the pass's own");
                 if taken {
                     self.passes = self.passes.saturating_add(1);
                     self.sweeping = false;
@@ -493,6 +560,8 @@ impl Ledger {
                 assert!(!self.sweeping, "a pass begins after the last one ended");
                 if taken {
                     self.sweeping = true;
+                    self.audited = 0;
+                    self.began = Some(self.now.mono);
                     self.disks.clear();
                     self.breakers.clear();
                     self.ended.clear();
@@ -515,9 +584,10 @@ impl Ledger {
                     Walked::Found(_) => {
                         account.open.push(self.now.mono);
                         self.listed += 1;
-                        // The gate holds 4 a second, and forgives what was lost of 5 seconds.
-                        let span = self.now.mono.since(self.started) + BUFFER;
-                        let budget = u64::try_from(span.as_millis() / 250).unwrap_or(u64::MAX);
+                        // The gate forgives what was lost of 5 seconds.
+                        let span = self.now.mono.since(self.rate_began) + BUFFER;
+                        let budget = span.as_millis() / self.conf.spacing.as_millis();
+                        let budget = u64::try_from(budget).unwrap_or(u64::MAX);
                         let budget = budget + 1 + u64::try_from(LANES).unwrap_or(0);
                         assert!(self.listed <= budget, "the gate holds: {}", self.listed);
                     }
@@ -544,6 +614,7 @@ impl Ledger {
                 let deep = *depth == Depth::Deep && second.dug == Some(&DUG_BROKEN);
                 let damaged = second.seen == LOOKS[4] || deep;
                 account.confirmed = damaged && second.around.device_well;
+                account.cleared = second.seen == LOOKS[0] && *depth == Depth::Stat;
             }
             (Step::Move(..), Event::Moved(result)) => {
                 account.moved = result.is_ok();

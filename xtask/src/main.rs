@@ -8,7 +8,9 @@ mod dist;
 mod fixtures;
 mod footprint;
 mod live;
+mod no_alloc;
 mod nodes;
+mod planted;
 mod same_as_swift;
 mod sandbox;
 mod steps;
@@ -24,6 +26,8 @@ const USAGE: &str = "\
 cargo xtask demo        audit a node of a thousand databases, some damaged, and compare what is found
 cargo xtask bench [DATABASES [ROUNDS]]
                         measure Swift, a plain loop, Martlet and a floor, into docs
+cargo xtask no-alloc    core names no allocator; a library that has one is found to
+cargo xtask planted     plant each bug of tests/bugs; the exhaustive test must find it
 cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs PyPI the first time)
 cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests under emulation
 cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
@@ -44,6 +48,8 @@ fn main() -> ExitCode {
         ["bench", numbers @ ..] => bench(numbers),
         ["bench-measure", words @ ..] => bench::measure(words),
         ["bench-loop", devices] => bench::plain_loop(devices),
+        ["no-alloc"] => no_alloc::run(),
+        ["planted"] => planted::run(),
         ["fixtures"] => fixtures::run(),
         ["cross", rest @ ..] => cross::run(rest),
         ["bare-metal"] => bare_metal::run(),
