@@ -131,6 +131,7 @@ impl Pass {
         let reporter = Reporter {
             statsd: self.statsd,
             recon: self.recon,
+            metrics: None,
             pause: &pause,
             last_window: LastWindow::Logged,
             misplaced: AtomicU64::new(0),

@@ -13,6 +13,7 @@ use martlet_platform_linux::conf::{self, ConfError, Settings};
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
 use martlet_platform_linux::instance::{self, Instance, InstanceError};
 use martlet_platform_linux::logging::{LogConf, Logger, NOTICE};
+use martlet_platform_linux::metrics::Metrics;
 use martlet_platform_linux::notify::{Note, Notify};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
@@ -27,7 +28,7 @@ use crate::settings;
 /// After a stop the process ends within this time, whatever a disk does.
 const GRACE: Duration = Duration::from_millis(900);
 /// What a reload changes; all else needs a restart.
-const RELOADED: [&str; 11] = [
+const RELOADED: [&str; 12] = [
     "interval",
     "containers_per_second",
     "quarantine",
@@ -39,6 +40,7 @@ const RELOADED: [&str; 11] = [
     "log_address",
     "log_udp_host",
     "log_udp_port",
+    "log_format",
 ];
 
 /// How the daemon is run.
@@ -109,6 +111,8 @@ impl Daemon {
         let statsd = settings::statsd(&settings, seed());
         let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
         let mode = core.mode;
+        let metrics = settings.metrics_path.as_ref();
+        let metrics = metrics.map(|file| Mutex::new(Metrics::new(Path::new("/").join(file))));
         let notify = Arc::new(Notify::from_environment());
         let drive: Drive<LANES> = Drive::new(&core, ground, true, seed());
         let drive = Arc::new(drive.feeding(watchdog(&notify)));
@@ -143,7 +147,7 @@ impl Daemon {
         };
         let misplaced = AtomicU64::new(0);
         let reporter =
-            Reporter { statsd, recon: Some(recon), pause: &pause, last_window, misplaced };
+            Reporter { statsd, recon: Some(recon), metrics, pause: &pause, last_window, misplaced };
         notify.tell(Note::Ready);
         let ended = Mutex::new(None);
         drive.run(lanes, &|said: &Said<'_>| {
@@ -212,6 +216,7 @@ fn log_conf(settings: &Settings, console: bool) -> LogConf {
         max_line_length: settings.log_max_line_length,
         facility: settings.log_facility,
         at,
+        format: settings.log_format,
         console,
     }
 }

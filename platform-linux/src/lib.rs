@@ -30,6 +30,7 @@ pub mod quarantine;
 
 pub mod logging;
 mod members;
+pub mod metrics;
 pub mod recon;
 pub mod reporter;
 mod resolve;

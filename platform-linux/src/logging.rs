@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
 use log::{LevelFilter, Metadata, Record, SetLoggerError};
-use martlet_core::conf::Level;
+use martlet_core::conf::{Level, LogFormat};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::syslog::{Syslog, SyslogAt};
@@ -42,6 +42,8 @@ pub struct LogConf {
     pub facility: u8,
     /// `log_address` or `log_udp_host`.
     pub at: SyslogAt,
+    /// `log_format`.
+    pub format: LogFormat,
     /// `-v`: to stderr as well.
     pub console: bool,
 }
@@ -121,7 +123,10 @@ impl log::Log for Logger {
         if level < conf.least {
             return;
         }
-        write_line(line, &conf.tag, record.args(), conf.max_line_length);
+        match conf.format {
+            LogFormat::Text => write_line(line, &conf.tag, record.args(), conf.max_line_length),
+            LogFormat::Json => write_object(line, &conf.tag, level, record.args()),
+        }
         syslog.send(level, &conf.tag, line);
         if conf.console {
             line.push('\n');
@@ -130,6 +135,27 @@ impl log::Log for Logger {
     }
 
     fn flush(&self) {}
+}
+
+/// Makes the object of a record: `log_format = json`. It is never cut, so that it stays JSON; a
+/// message is, at [`LINE_MAX`] characters.
+fn write_object(line: &mut String, tag: &str, level: Level, message: &fmt::Arguments<'_>) {
+    let level = match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Notice => "notice",
+        Level::Warning => "warning",
+        Level::Error => "error",
+        Level::Critical => "critical",
+    };
+    let message: String = message.to_string().chars().take(LINE_MAX).collect();
+    let seconds = crate::clock::wall().as_secs();
+    let object = serde_json::json!({
+        "time": seconds, "level": level, "name": tag, "message": message,
+    });
+    line.clear();
+    // Writing to a String does not fail.
+    let _ = write!(line, "{object}");
 }
 
 /// Makes the line of a record: `SwiftLogFormatter.format`, and all control characters escaped.

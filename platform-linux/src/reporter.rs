@@ -3,6 +3,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use martlet_core::audit::{Audited, Ended, Fate, Report};
@@ -14,8 +15,10 @@ use martlet_core::tally::Window;
 use martlet_core::verdict::{Counts, Verdict};
 use martlet_core::walk::{Floor, Trouble};
 
+use crate::clock;
 use crate::drive::{DEVICES_MAX, Said};
 use crate::logging::Name;
+use crate::metrics::Metrics;
 use crate::python::{Number, os_error};
 use crate::recon;
 use crate::statsd::Statsd;
@@ -48,6 +51,8 @@ pub struct Reporter<'a> {
     pub statsd: Option<Statsd>,
     /// The recon cache, if one is kept.
     pub recon: Option<PathBuf>,
+    /// Counters for Prometheus, if any are wanted.
+    pub metrics: Option<Mutex<Metrics>>,
     /// How to wait for the recon cache's lock.
     pub pause: &'a Pause<'a>,
     /// What becomes of a window that is not full.
@@ -59,6 +64,7 @@ pub struct Reporter<'a> {
 impl Reporter<'_> {
     /// Says it.
     pub fn say(&self, said: &Said<'_>) {
+        self.count(said.report);
         match said.report {
             Report::Began(mode) => {
                 self.misplaced.store(0, Ordering::Relaxed);
@@ -107,6 +113,21 @@ impl Reporter<'_> {
         }
         if let Some(statsd) = &self.statsd {
             statsd.timing("timing", audited.took.as_secs_f64() * 1000.0);
+        }
+    }
+
+    fn count(&self, report: &Report<'_>) {
+        let Some(metrics) = &self.metrics else { return };
+        let mut metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        match report {
+            Report::Audited(audited) => return metrics.audited(audited),
+            Report::Hit(..) => return metrics.skipped(),
+            Report::Began(_) | Report::Tripped(_) => return,
+            Report::Ended(ended) => metrics.ended(clock::wall(), ended),
+            Report::Window(_) | Report::Leaving(_) => {}
+        }
+        if let Err(error) = metrics.write() {
+            log::error!("{error}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use log::{Level, Log, Metadata, Record};
-use martlet_core::conf::{Level as Least, facility};
+use martlet_core::conf::{Level as Least, LogFormat, facility};
 use martlet_platform_linux::logging::{CRITICAL, LogConf, Logger, NOTICE, Name};
 use martlet_platform_linux::syslog::SyslogAt;
 use tempfile::TempDir;
@@ -19,6 +19,7 @@ fn conf(at: SyslogAt) -> LogConf {
         max_line_length: None,
         facility: facility("LOG_LOCAL0"),
         at,
+        format: LogFormat::Text,
         console: false,
     }
 }
@@ -205,4 +206,19 @@ fn part_log(lines: u32, stderr: Stdio) -> std::process::Child {
         .stderr(stderr)
         .spawn()
         .expect("a child")
+}
+
+#[test]
+fn json_is_one_object_a_record() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    let logger = Logger::new(LogConf { format: LogFormat::Json, ..conf(at(&path)) });
+    say(&logger, Level::Error, "", "two\nlines and a \"quote\"");
+    let datagram = receive(&listener);
+    let object = datagram.strip_prefix("<131>").expect("a priority").trim_end_matches('\0');
+    let object: serde_json::Value = serde_json::from_str(object).expect("an object");
+    assert_eq!(object["level"], "error");
+    assert_eq!(object["name"], "container-auditor");
+    assert_eq!(object["message"], "two\nlines and a \"quote\"");
 }

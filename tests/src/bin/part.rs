@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use martlet_core::conf::{IoClass, Level};
+use martlet_core::conf::{IoClass, Level, LogFormat};
 use martlet_platform_linux::logging::{LogConf, Logger};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::python::Number;
@@ -70,6 +70,7 @@ fn write_log(socket: &str, times: &str) -> Done {
         max_line_length: None,
         facility: 16,
         at: SyslogAt::Socket(socket.into()),
+        format: LogFormat::Text,
         console: true,
     })
     .map_err(|error| error.to_string())?;

@@ -1,0 +1,153 @@
+//! Counters in Prometheus' text format, in a file that node_exporter's textfile collector reads.
+//!
+//! Written at the end of each pass, with each hourly report and at a stop: to a temporary file
+//! beside it, then renamed, so that no reader sees half of one. No path stands in a label.
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use martlet_core::audit::{Audited, Ended, Fate};
+use martlet_core::time::Wall;
+use martlet_core::verdict::Verdict;
+
+use crate::error::Error;
+
+/// What was counted since the process began.
+#[derive(Debug)]
+pub struct Metrics {
+    file: PathBuf,
+    verdicts: [u64; Verdict::ALL.len()],
+    moved: u64,
+    skipped: u64,
+    passes: u64,
+    incomplete: u64,
+    last: Option<(Wall, Ended)>,
+}
+
+impl Metrics {
+    /// Counters at zero, to be written to `file` (`metrics_path`).
+    #[must_use]
+    pub fn new(file: PathBuf) -> Self {
+        let verdicts = [0; Verdict::ALL.len()];
+        Self { file, verdicts, moved: 0, skipped: 0, passes: 0, incomplete: 0, last: None }
+    }
+
+    /// Counts an audit.
+    pub fn audited(&mut self, audited: &Audited<'_>) {
+        if let Some(count) = self.verdicts.get_mut(audited.judged.verdict.index()) {
+            *count += 1;
+        }
+        self.moved += u64::from(audited.fate == Fate::Moved);
+    }
+
+    /// Counts something that was passed over.
+    pub fn skipped(&mut self) {
+        self.skipped += 1;
+    }
+
+    /// Counts a pass that ended at `now`.
+    pub fn ended(&mut self, now: Wall, ended: &Ended) {
+        self.passes += 1;
+        self.incomplete += u64::from(ended.totals.is_incomplete());
+        self.last = Some((now, *ended));
+    }
+
+    /// Writes the file anew, with mode 0644.
+    pub fn write(&self) -> Result<(), Error> {
+        let mut name = self.file.as_os_str().to_owned();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let new = Path::new(&name);
+        let written = fs::write(new, self.text())
+            .and_then(|()| fs::set_permissions(new, fs::Permissions::from_mode(0o644)))
+            .and_then(|()| fs::rename(new, &self.file));
+        written.map_err(|error| {
+            // What is left of it would be in nobody's way but the next reader's of the directory.
+            let _absent = fs::remove_file(new);
+            Error::new("write", &self.file, error)
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
+            let _ = writeln!(text, "# HELP martlet_{name} {help}");
+            let _ = writeln!(text, "# TYPE martlet_{name} {kind}");
+            for (labels, value) in samples {
+                let _ = writeln!(text, "martlet_{name}{labels} {value}");
+            }
+        };
+        let plain = |count: u64| [(String::new(), float(count))];
+        let verdicts = Verdict::ALL.iter().zip(self.verdicts);
+        let verdicts: Vec<_> = verdicts
+            .map(|(verdict, count)| (format!("{{verdict=\"{}\"}}", verdict.word()), float(count)))
+            .collect();
+        family("audits_total", "counter", "Databases audited, by verdict.", &verdicts);
+        family("skipped_total", "counter", "Directories passed over.", &plain(self.skipped));
+        family("quarantined_total", "counter", "Databases moved aside.", &plain(self.moved));
+        family("passes_total", "counter", "Passes ended.", &plain(self.passes));
+        let help = "Passes in which something could not be audited.";
+        family("incomplete_passes_total", "counter", help, &plain(self.incomplete));
+        if let Some((at, ended)) = &self.last {
+            let at = [(String::new(), float(u64::try_from(at.as_secs()).unwrap_or(0)))];
+            family("pass_ended_timestamp_seconds", "gauge", "When the last pass ended.", &at);
+            let took = [(String::new(), ended.took.as_secs_f64())];
+            family("pass_duration_seconds", "gauge", "How long the last pass took.", &took);
+        }
+        text
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floats")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use martlet_core::audit::Mode;
+    use martlet_core::path::DbPath;
+    use martlet_core::tally::{Totals, Window};
+    use martlet_core::verdict::{Counts, Findings, Judged};
+    use std::time::Duration;
+
+    #[test]
+    fn counters_are_written_whole_and_leave_nothing_beside_them() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("martlet.prom");
+        let mut metrics = Metrics::new(file.clone());
+        let judged =
+            Judged { verdict: Verdict::Damaged, counts: Counts::Failed, findings: Findings::new() };
+        let path = DbPath::new(b"/srv/x.db");
+        let took = Duration::ZERO;
+        metrics.audited(&Audited { path: &path, judged: &judged, took, fate: Fate::Moved });
+        metrics.skipped();
+        let mut totals = Totals::default();
+        totals.skipped = 1;
+        let took = Duration::from_millis(1500);
+        let ended = Ended { mode: Mode::Forever, took, totals, window: Window::default() };
+        metrics.ended(Wall::from_micros(1_795_354_724_000_000), &ended);
+        metrics.write().expect("the file");
+        let text = fs::read_to_string(&file).expect("the file");
+        for line in [
+            "martlet_audits_total{verdict=\"damaged\"} 1",
+            "martlet_audits_total{verdict=\"sound\"} 0",
+            "martlet_skipped_total 1",
+            "martlet_quarantined_total 1",
+            "martlet_incomplete_passes_total 1",
+            "martlet_pass_duration_seconds 1.5",
+            "martlet_pass_ended_timestamp_seconds 1795354724",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).expect("the directory").count(), 1);
+    }
+
+    #[test]
+    fn a_place_that_takes_no_file_is_told() {
+        let metrics = Metrics::new(PathBuf::from("/nowhere/martlet.prom"));
+        let error = metrics.write().expect_err("there is no such directory");
+        assert!(error.to_string().starts_with("cannot write /nowhere/martlet.prom: "));
+    }
+}
