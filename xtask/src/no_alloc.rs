@@ -31,7 +31,10 @@ pub(crate) fn run() -> Result<(), String> {
     fs::write(&source, CONTROL).map_err(|e| format!("cannot write the control: {e}"))?;
     let control = dir.path().join("libcontrol.rlib");
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc.args(["--edition=2024", "--crate-type=rlib", "-O", "-o"]).arg(&control).arg(&source);
+    rustc
+        .args(["--edition=2024", "--crate-type=rlib", "-O", "-Cembed-bitcode=no", "-o"])
+        .arg(&control)
+        .arg(&source);
     said(&mut rustc)?;
     if allocators(&control)?.is_empty() {
         return Err("the look finds no allocator where there is one: it proves nothing".to_owned());
@@ -45,11 +48,11 @@ pub(crate) fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// Core's release library, as objects: with LTO there would be nothing for `nm` to read.
+/// Core's release library, as objects: what is kept for LTO is not for `nm` to read.
 fn build(target: &Path) -> Result<PathBuf, String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--offline", "--release", "--package=martlet-core"]);
-    cargo.args(["--config=profile.release.lto=false", "--config=profile.release.strip=false"]);
+    cargo.args(["--config=profile.release.lto=\"off\"", "--config=profile.release.strip=false"]);
     cargo.arg("--target-dir").arg(target.join("target")).current_dir(ROOT);
     said(&mut cargo)?;
     Ok(target.join("target/release/libmartlet_core.rlib"))
