@@ -110,7 +110,10 @@ fn exists(path: &[u8], ending: &[u8]) -> Result<bool, Ended> {
     match std::fs::metadata(native(&beside(path, ending))) {
         Ok(found) if found.is_file() => Ok(true),
         Ok(_) => Err(Ended::Error(Code { sqlite: SQLITE_IOERR, errno: libc::EISDIR })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        // A name too long with its ending names no file, and SQLite sees none.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENAMETOOLONG)) => {
+            Ok(false)
+        }
         Err(error) => Err(Ended::Error(code(&error, SQLITE_CANTOPEN))),
     }
 }

@@ -189,7 +189,7 @@ fn move_files(hash: &Dir, target: &Dir, parts: &Parts<'_>, seen: Identity) -> Re
     for name in sides.map(|side| [db, side].concat()).chain([db.to_vec()]) {
         let renamed = if name == db { must_be(hash, parts.file, seen) } else { Ok(()) };
         let renamed = renamed.and_then(|()| match renameat(&hash.fd, &*name, &into.fd, &*name) {
-            Err(Errno::NOENT) if name != db => Ok(false),
+            Err(Errno::NOENT | Errno::NAMETOOLONG) if name != db => Ok(false),
             Err(errno) => Err(Error::new("quarantine", &join(&hash.path, &name), errno)),
             Ok(()) => Ok(true),
         });

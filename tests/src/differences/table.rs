@@ -209,8 +209,6 @@ pub const TABLE: &[Difference] = &[
 pub const OPEN: &[&str] = &[
     "device-a-link-to-itself",    // the words of errno 40
     "recon-a-link-to-itself",     // the same
-    "file-long-name",             // fails, and is sound
-    "file-long-name-junk",        // is not moved
     "hot-journal-of-a-lost-set",  // is rolled back, and its set is gone
     "locked-retiring",            // names the file that is not locked
     "path-too-long-for-sqlite",   // a path is cut without a sign
