@@ -269,7 +269,8 @@ impl Default for Sums {
 }
 
 /// MD5 of `name-created_at`: one row's share of the hash (Swift's `chexor`).
-fn chexor(name: &[u8], created_at: &[u8]) -> u128 {
+#[must_use]
+pub fn chexor(name: &[u8], created_at: &[u8]) -> u128 {
     let mut md5 = Md5::new();
     md5.update(name);
     md5.update(b"-");

@@ -4,7 +4,9 @@
 //! No file is ever created, nobody is waited for (busy is an answer), and a statement that does not
 //! end is ended.
 use martlet_core::check::{Cell, Code, Ended, Fault};
+use martlet_core::sums;
 use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Params, Row, Statement};
@@ -158,10 +160,29 @@ fn confine(connection: &mut Connection, leash: &Leash) -> rusqlite::Result<()> {
     connection.set_limit(Limit::SQLITE_LIMIT_VDBE_OP, PROGRAM_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
+    // Swift's connections have it too, so a view that calls it is no damage. It is innocuous: else
+    // no view could call it under TRUSTED_SCHEMA=OFF. Not deterministic, as in Swift: an index over
+    // it stays an error.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function(c"chexor", 3, flags, |arguments| {
+        chexor(arguments.get_raw(0), arguments.get_raw(1), arguments.get_raw(2))
+    })?;
     let leash = leash.clone();
     connection.progress_handler(STEPS_A_TICK, Some(move || leash.pull()))?;
     connection.pragma_update(None, "temp_store", "MEMORY")?; // a sort leaves no file
     connection.pragma_update(None, "cache_size", -CACHE_KIB)
+}
+
+/// Swift's SQL function `chexor(old, name, timestamp)`: `old`, hexadecimal, changed by one row's
+/// share of the hash. An error is one of the statement, as in Swift.
+fn chexor(old: ValueRef<'_>, name: ValueRef<'_>, at: ValueRef<'_>) -> rusqlite::Result<String> {
+    let wrong =
+        || rusqlite::Error::UserFunctionError("chexor takes texts, the first in hex".into());
+    let (ValueRef::Text(old), ValueRef::Text(name), ValueRef::Text(at)) = (old, name, at) else {
+        return Err(wrong());
+    };
+    let old = std::str::from_utf8(old).ok().and_then(|old| u128::from_str_radix(old, 16).ok());
+    Ok(format!("{:032x}", old.ok_or_else(wrong)? ^ sums::chexor(name, at)))
 }
 
 /// What an error of SQLite says of the look.

@@ -214,5 +214,4 @@ pub const OPEN: &[&str] = &[
     "path-too-long-for-sqlite",   // a path is cut without a sign
     "user-wal-mode-read-only-db", // passes, and may not be recovered
     "user-wal-read-only-db",      // the same
-    "view-calls-chexor",          // Swift's own function is not there
 ];
