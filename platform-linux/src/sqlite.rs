@@ -30,6 +30,7 @@ const TICKS_MAX: u32 = 5000;
 
 /// SQLITE_ERROR as a statement is compiled: a table, view or column is missing or foreign.
 const SQLITE_ERROR: i32 = 1;
+const SQLITE_READONLY: i32 = 8;
 const SQLITE_INTERRUPT: i32 = 9;
 const SQLITE_MISUSE: i32 = 21;
 
@@ -86,6 +87,13 @@ impl Database {
     pub(crate) fn open(path: &[u8], access: Access, leash: &Leash) -> Result<Self, Ended> {
         let mut connection = Connection::open_with_flags(name(path), flags(access))
             .map_err(|error| ended(&error, leash))?;
+        // What SQLite opened for reading only it cannot recover; it would read a write-ahead log
+        // all the same, and leave files beside it.
+        let is_read_only = connection.is_readonly(rusqlite::MAIN_DB);
+        if access == Access::Recover && is_read_only.map_err(|error| ended(&error, leash))? {
+            leash.words().push_str("it may not be written, and has to be recovered");
+            return Err(Ended::Error(Code { sqlite: SQLITE_READONLY, errno: 0 }));
+        }
         confine(&mut connection, leash).map_err(|error| ended(&error, leash))?;
         Ok(Self { connection, leash: leash.clone() })
     }

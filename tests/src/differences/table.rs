@@ -64,7 +64,7 @@ pub const TABLE: &[Difference] = &[
         name: "disk-error-moves-nothing",
         trap: Trap::Known(4),
         reason: "What SQLite calls a disk error says nothing about the database: it stays where it is.",
-        scenarios: &["db-a-fifo", "journal-a-directory", "user-hot-journal-read-only-directory"],
+        scenarios: &["db-a-fifo", "journal-a-directory", "user-hot-journal-read-only-directory", "user-wal-mode-read-only-db", "user-wal-read-only-db"],
         parts: &["log", "changes"],
     },
     Difference {
@@ -212,6 +212,4 @@ pub const OPEN: &[&str] = &[
     "hot-journal-of-a-lost-set",  // is rolled back, and its set is gone
     "locked-retiring",            // names the file that is not locked
     "path-too-long-for-sqlite",   // a path is cut without a sign
-    "user-wal-mode-read-only-db", // passes, and may not be recovered
-    "user-wal-read-only-db",      // the same
 ];
