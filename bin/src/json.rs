@@ -12,8 +12,8 @@ use serde_json::{Map, Value as Json, json};
 /// The line for one audit, without its end.
 pub(crate) fn line(audited: &Audited<'_>, said: &Said<'_>) -> String {
     let mut object = Map::new();
-    let bytes = audited.path.as_bytes();
-    let path = std::path::absolute(Path::new(OsStr::from_bytes(bytes)))
+    let bytes = said.whole(audited.path);
+    let path = std::path::absolute(Path::new(OsStr::from_bytes(&bytes)))
         .map_or_else(|_| bytes.to_vec(), |path| path.as_os_str().as_bytes().to_vec());
     object.insert("path".into(), String::from_utf8_lossy(&path).into());
     if std::str::from_utf8(&path).is_err() {

@@ -225,7 +225,8 @@ impl View {
 
 /// `account/container  path`, or the path alone.
 fn name(audited: &Audited<'_>, said: &Said<'_>) -> String {
-    let path = Name(audited.path.as_bytes());
+    let whole = said.whole(audited.path);
+    let path = Name(&whole);
     match said.names {
         (Cell::Text(account), Cell::Text(container)) => {
             format!("{}/{}  {path}", Name(account), Name(container))

@@ -131,7 +131,7 @@ pub fn quarantine_reason(judged: &Judged) -> &'static str {
 /// Swift prints a traceback there; this is one line, kept behind the line break that Swift has.
 #[derive(Clone, Copy, Debug)]
 pub struct Cause<'a> {
-    /// The path, once more: Swift's lock timeout names it.
+    /// The path of the file that is locked, if one is: Swift's lock timeout names it.
     pub path: &'a str,
     /// The outcome.
     pub judged: &'a Judged,

@@ -84,6 +84,8 @@ pub struct Checker {
     delete: Kept,
     count: Kept,
     revived: bool,
+    /// The retiring file, if it ended the look.
+    retiring: Option<Vec<u8>>,
     decoder: Box<Decoder>,
 }
 
@@ -100,6 +102,7 @@ impl Checker {
             delete: Kept::default(),
             count: Kept::default(),
             revived: false,
+            retiring: None,
             decoder: Box::default(),
         }
     }
@@ -122,6 +125,12 @@ impl Checker {
     #[must_use]
     pub fn words(&self) -> String {
         self.leash.words().clone()
+    }
+
+    /// The retiring file of a sharding container, if it was that file that ended the look.
+    #[must_use]
+    pub fn retiring(&self) -> Option<&[u8]> {
+        self.retiring.as_deref()
     }
 
     fn explain(&self, ended: Ended) {
@@ -169,6 +178,7 @@ impl Checker {
     fn forget(&mut self) {
         self.leash.renew();
         self.revived = false;
+        self.retiring = None;
         for kept in [
             &mut self.account,
             &mut self.container,
@@ -276,7 +286,10 @@ impl Checker {
         beside::inspect(path, self.may_recover)
             .and_then(|(_, access)| Database::open(path, access, &self.leash))
             .and_then(|database| whole(&database, &RETIRING_NAMES, |row| count.keep(cell(row, 7))))
-            .map_err(sharding::of_retiring)
+            .map_err(|ended| {
+                self.retiring = Some(path.to_vec());
+                sharding::of_retiring(ended)
+            })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A lane's thread asks for itself under one lock; handing work to another thread would cost more
 //! than the audit. One lane is the calling thread.
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,7 +57,9 @@ pub struct Said<'a> {
     pub names: (Cell<'a>, Cell<'a>),
     /// SQLite's or the kernel's words for what ended the look; empty if nothing did.
     pub words: &'a str,
-    /// The directory that could not be listed, for [`Report::Hit`].
+    /// The retiring file of the container, if it ended the look and not the database itself.
+    pub retiring: Option<&'a [u8]>,
+    /// Where the walk stands: the directory that could not be listed, for [`Report::Hit`].
     pub place: &'a [u8],
     /// Where a database was moved, or why it could not be.
     pub moved: Option<&'a Result<Moved, Error>>,
@@ -66,6 +69,22 @@ pub struct Said<'a> {
     pub device: Option<&'a Target>,
     /// Devices done and devices in all.
     pub progress: (usize, usize),
+}
+
+impl<'a> Said<'a> {
+    /// The path of a database, also where the core kept only its beginning: then the walk still
+    /// stands at it, or `…` stands for what is not known.
+    #[must_use]
+    pub fn whole(&self, path: &'a DbPath) -> Cow<'a, [u8]> {
+        let kept = path.as_bytes();
+        if path.is_whole() {
+            Cow::Borrowed(kept)
+        } else if self.place.starts_with(kept) {
+            Cow::Borrowed(self.place)
+        } else {
+            Cow::Owned([kept, "…".as_bytes()].concat())
+        }
+    }
 }
 
 /// One auditor, shared by its lanes and by those who give orders.
@@ -353,6 +372,7 @@ impl<const LANES: usize> Drive<LANES> {
             report: &kept.report(),
             names: hands.names(),
             words: &words,
+            retiring: hands.retiring(),
             place,
             moved: hands.moved(),
             share: hands.share(),

@@ -249,7 +249,13 @@ impl Hands {
         self.checker.words()
     }
 
-    /// Where the walk stands: for a trouble, the directory that could not be listed.
+    /// The retiring file that ended the last look, if it was not the database itself.
+    #[must_use]
+    pub fn retiring(&self) -> Option<&[u8]> {
+        self.checker.retiring()
+    }
+
+    /// Where the walk stands: the database found last; for a trouble, the directory that could not be listed.
     #[must_use]
     pub fn place(&self) -> &[u8] {
         self.walker.path()

@@ -83,7 +83,8 @@ impl Reporter<'_> {
     }
 
     fn audited(&self, audited: &Audited<'_>, said: &Said<'_>) {
-        let path = Name(audited.path.as_bytes());
+        let whole = said.whole(audited.path);
+        let path = Name(&whole);
         if let (Fate::Moved, Some(Ok(moved))) = (audited.fate, said.moved) {
             let reason = quarantine_reason(audited.judged);
             let (from, to) = (moved.from.display(), moved.to.display());
@@ -99,8 +100,8 @@ impl Reporter<'_> {
             }
             Counts::Failed => {
                 self.increment("failures");
-                let words = path.to_string();
-                let cause = Cause { path: &words, judged: audited.judged, detail: said.words };
+                let locked = said.retiring.map_or(path, Name).to_string();
+                let cause = Cause { path: &locked, judged: audited.judged, detail: said.words };
                 log::error!("ERROR Could not get container info {path}: {cause}");
             }
             Counts::Neither => {}

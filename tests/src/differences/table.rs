@@ -210,6 +210,4 @@ pub const OPEN: &[&str] = &[
     "device-a-link-to-itself",    // the words of errno 40
     "recon-a-link-to-itself",     // the same
     "hot-journal-of-a-lost-set",  // is rolled back, and its set is gone
-    "locked-retiring",            // names the file that is not locked
-    "path-too-long-for-sqlite",   // a path is cut without a sign
 ];
