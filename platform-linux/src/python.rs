@@ -3,6 +3,7 @@ use std::fmt::{self, Write};
 use std::io;
 
 use nix::errno::Errno;
+use nix::libc;
 
 /// A system error as Python prints an `OSError` without its file name: `[Errno 13] Permission
 /// denied`. An error that is not the system's is printed as Rust prints it.
@@ -10,9 +11,32 @@ use nix::errno::Errno;
 pub fn os_error(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(
         || error.to_string(),
-        |number| format!("[Errno {number}] {}", Errno::from_raw(number).desc()),
+        |number| {
+            let said = STRERROR.iter().find(|(errno, _)| *errno == number);
+            let words = said.map_or_else(|| Errno::from_raw(number).desc(), |(_, words)| words);
+            format!("[Errno {number}] {words}")
+        },
     )
 }
+
+/// What Python prints, which is glibc's `strerror`, where nix has other words. A static program has
+/// another C library with its own words, so they are not asked for.
+const STRERROR: [(i32, &str); 14] = [
+    (libc::EIO, "Input/output error"),
+    (libc::EBADF, "Bad file descriptor"),
+    (libc::EAGAIN, "Resource temporarily unavailable"),
+    (libc::ENOMEM, "Cannot allocate memory"),
+    (libc::EXDEV, "Invalid cross-device link"),
+    (libc::ENFILE, "Too many open files in system"),
+    (libc::ENOTTY, "Inappropriate ioctl for device"),
+    (libc::EDEADLK, "Resource deadlock avoided"),
+    (libc::ENOLCK, "No locks available"),
+    (libc::ELOOP, "Too many levels of symbolic links"),
+    (libc::ENETRESET, "Network dropped connection on reset"),
+    (libc::EBADMSG, "Bad message"),
+    (libc::EOPNOTSUPP, "Operation not supported"),
+    (libc::EDQUOT, "Disk quota exceeded"),
+];
 
 /// A number in the recon cache.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,6 +181,18 @@ mod tests {
             (f64::NEG_INFINITY, "-inf"),
         ] {
             assert_eq!(Repr(float).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_system_error_is_in_pythons_words() {
+        for (errno, text) in [
+            (libc::EACCES, "[Errno 13] Permission denied"),
+            (libc::EIO, "[Errno 5] Input/output error"),
+            (libc::ELOOP, "[Errno 40] Too many levels of symbolic links"),
+            (libc::ENAMETOOLONG, "[Errno 36] File name too long"),
+        ] {
+            assert_eq!(os_error(&io::Error::from_raw_os_error(errno)), text);
         }
     }
 
