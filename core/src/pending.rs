@@ -122,6 +122,8 @@ fn merge<'a>(fields: &[Item<'a>]) -> Entry<'a> {
     let can_bind = [name, created_at, size, content_type, etag, deleted, &policy]
         .iter()
         .all(|item| cell(**item).is_some());
+    // The policy is the key of `policy_stat`, where SQLite takes nothing but a whole number.
+    let is_policy = !matches!(policy, Item::Text(text) if !is_numeric(text));
     let are_times = times.into_iter().flatten().all(is_time);
     let (Some(name), Some(created_at)) = (cell(*name), cell(*created_at)) else {
         return Entry::Poison;
@@ -134,7 +136,7 @@ fn merge<'a>(fields: &[Item<'a>]) -> Entry<'a> {
         Cell::Int(_) | Cell::Real(_) | Cell::Text(_) => name,
     };
     match data_time(created_at) {
-        Ok(at) if can_bind && are_times => Entry::Update(Update {
+        Ok(at) if can_bind && is_policy && are_times => Entry::Update(Update {
             name,
             at,
             is_live: number(*deleted).is_some_and(|deleted| deleted != 1),
@@ -166,6 +168,11 @@ fn is_time(item: Item<'_>) -> bool {
         }
         Item::Mark | Item::Huge | Item::Surrogates | Item::Tuple(_) => false,
     }
+}
+
+/// Whether SQLite may turn a text into a number.
+fn is_numeric(text: &[u8]) -> bool {
+    core::str::from_utf8(text).is_ok_and(|text| text.trim().parse::<f64>().is_ok())
 }
 
 /// A whole number, also as a text, which the column's affinity turns into one.
@@ -266,10 +273,12 @@ mod tests {
     #[test]
     fn what_swift_cannot_merge_is_poison() {
         for entry in [
-            // A time that is none; a content type's; no name; a lone surrogate; a size of 71 bits.
+            // A time that is none; a content type's; no name; a policy that is
+            // no number; a lone surrogate; a size of 71 bits.
             "gAIoWAEAAABvcQBYBAAAAGp1bmtxAUsBWAoAAAB0ZXh0L3BsYWlucQJYAQAAAGVxA0sASwBOTnRxBC4=",
             "gAIoWAEAAABvcQBYEAAAADE3MDAwMDAwMDAuMDAwMDBxAUsBWAoAAAB0ZXh0L3BsYWlucQJYAQAAAGVxA0sASwBYAQAAAHhxBE50cQUu",
             "gAIoTlgQAAAAMTcwMDAwMDAwMC4wMDAwMHEASwFYCgAAAHRleHQvcGxhaW5xAVgBAAAAZXECSwBLAE5OdHEDLg==",
+            "gAIoWAEAAABvWBAAAAAxNzAwMDAwMDAwLjAwMDAwSwFYAQAAAHRYAQAAAGVLAFgEAAAAZ29sZE5OdC4=",
             "gAIoWAMAAADtoIBxAFgQAAAAMTcwMDAwMDAwMC4wMDAwMHEBSwFYCgAAAHRleHQvcGxhaW5xAlgBAAAAZXEDSwBLAE5OdHEELg==",
             "gAIoWAEAAABvcQBYEAAAADE3MDAwMDAwMDAuMDAwMDBxAYoJAAAAAAAAAABAWAoAAAB0ZXh0L3BsYWlucQJYAQAAAGVxA0sASwBOTnRxBC4=",
         ] {
