@@ -170,7 +170,7 @@ fn a_pass_ends_by_itself() -> bool {
                 continue;
             }
             Step::Exit => return ended == Some((3, Duration::from_millis(500))),
-            Step::Dig(_) | Step::Confirm(..) | Step::Move(..) => return false,
+            Step::Dig(_) | Step::Confirm(..) | Step::Move(..) | Step::Save => return false,
         };
         // Whether other lanes are to be woken: there are none.
         let _ = auditor.handle(Lane(0), now, event);

@@ -18,6 +18,7 @@ use martlet_platform_linux::notify::{Note, Notify};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Signal, Stop};
+use martlet_platform_linux::state::Store;
 use martlet_platform_linux::syslog::SyslogAt;
 use martlet_platform_linux::watchdog::Watchdog;
 
@@ -115,7 +116,13 @@ impl Daemon {
         let metrics = metrics.map(|file| Mutex::new(Metrics::new(Path::new("/").join(file))));
         let notify = Arc::new(Notify::from_environment());
         let drive: Drive<LANES> = Drive::new(&core, ground, true, seed());
-        let drive = Arc::new(drive.feeding(watchdog(&notify)));
+        let drive = drive.feeding(watchdog(&notify));
+        let drive = Arc::new(match &settings.state_path {
+            Some(place) if mode == Mode::Forever => {
+                drive.keeping(Store::new(place, &start.conf, &settings::all(&settings)))
+            }
+            Some(_) | None => drive,
+        });
 
         let (orders, notes) = (Arc::clone(&drive), Arc::clone(&notify));
         let mut running = settings;

@@ -54,6 +54,11 @@ pub(crate) fn spacing(per_second: f64) -> Duration {
     Duration::from_secs_f64((1.0 / per_second).min(SPACING_MAX_SECONDS))
 }
 
+/// Every option as it holds, a line each: it changes when the conf says something else.
+pub(crate) fn all(settings: &Settings) -> String {
+    settings.effective().map(|option| option.to_string()).collect::<Vec<_>>().join("\n")
+}
+
 /// A share of 0 to 100 percent.
 fn parts_per_million(percent: f64) -> u32 {
     #[expect(

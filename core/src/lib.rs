@@ -54,3 +54,5 @@ pub mod tally;
 pub mod report;
 
 pub mod audit;
+
+pub mod cursor;

@@ -2,6 +2,8 @@
 //!
 //! A lane's thread asks for itself under one lock; handing work to another thread would cost more
 //! than the audit. One lane is the calling thread.
+mod keep;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,10 +12,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use martlet_core::audit::{
-    Audited, Auditor, Conf, Depth, Device, Ended, Event, Fate, Lane, Mode, Order, Past, Report,
-    Step, Tripped,
+    Audited, Auditor, Conf, Depth, Device, Ended, Event, Fate, Lane, Mode, Order, Report, Step,
+    Tripped,
 };
 use martlet_core::check::Cell;
+use martlet_core::cursor::{Entry, Place};
 use martlet_core::path::DbPath;
 use martlet_core::quarantine::What;
 use martlet_core::tally::{Totals, Window};
@@ -21,12 +24,13 @@ use martlet_core::time::Mono;
 use martlet_core::verdict::{Counts, Judged};
 use martlet_core::walk::{Floor, Trouble};
 
+use self::keep::Mark;
 use crate::check::CheckConf;
 use crate::clock;
-use crate::devices::devices;
 use crate::error::Error;
 use crate::hands::{Hands, Target};
 use crate::quarantine::Moved;
+use crate::state::Store;
 use crate::watchdog::Watchdog;
 
 /// Lanes at most; the conf allows no more.
@@ -95,6 +99,11 @@ pub struct Drive<const LANES: usize> {
     stop: Arc<AtomicBool>,
     ground: Ground,
     targets: RwLock<Vec<Target>>,
+    /// What is kept of each target. Locked after the targets and the auditor.
+    kept: Mutex<Vec<Mark>>,
+    store: Option<Store>,
+    /// What a restart found, until the devices are listed.
+    saved: Mutex<Vec<Entry>>,
     check: CheckConf,
     /// How long the last try of a deep look may hold a lock.
     hold: Duration,
@@ -105,7 +114,8 @@ pub struct Drive<const LANES: usize> {
 #[expect(clippy::large_enum_variant, reason = "it lies on the stack; a box would be an allocation")]
 enum Job {
     Devices,
-    Walk(Device),
+    Walk(Device, Option<Mono>),
+    Save,
     Check(DbPath),
     Dig(DbPath),
     Confirm(DbPath, Depth),
@@ -127,10 +137,15 @@ enum Kept {
 
 impl Job {
     /// The step as a job; else until when to wait, or nothing: it is to leave.
-    fn of(step: &Step<'_>, progress: (usize, usize)) -> Result<Self, Option<Mono>> {
+    fn of(
+        step: &Step<'_>,
+        progress: (usize, usize),
+        since: Option<Mono>,
+    ) -> Result<Self, Option<Mono>> {
         Ok(match step {
             Step::Devices => Self::Devices,
-            Step::Walk(device) => Self::Walk(*device),
+            Step::Walk(device) => Self::Walk(*device, since),
+            Step::Save => Self::Save,
             Step::Check(path) => Self::Check((*path).clone()),
             Step::Dig(path) => Self::Dig((*path).clone()),
             Step::Confirm(path, depth) => Self::Confirm((*path).clone(), *depth),
@@ -182,6 +197,9 @@ impl<const LANES: usize> Drive<LANES> {
             wake: Condvar::new(),
             ground,
             targets: RwLock::new(Vec::new()),
+            kept: Mutex::new(Vec::new()),
+            store: None,
+            saved: Mutex::new(Vec::new()),
             check: CheckConf { may_recover, stop: Arc::clone(&stop) },
             hold: conf.deep.hold,
             stop,
@@ -193,6 +211,19 @@ impl<const LANES: usize> Drive<LANES> {
     #[must_use]
     pub fn feeding(self, watchdog: Watchdog) -> Self {
         Self { watchdog, ..self }
+    }
+
+    /// The same auditor, which keeps its place in `store`, and goes on where that says it was.
+    #[must_use]
+    pub fn keeping(self, store: Store) -> Self {
+        let saved = store.load();
+        let auditor = self.auditor.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let auditor = match saved.head.pass {
+            Some(spent) => auditor.resumed(clock::now(), spent),
+            None => auditor,
+        };
+        let (auditor, saved) = (Mutex::new(auditor), Mutex::new(saved.entries));
+        Self { auditor, saved, store: Some(store), ..self }
     }
 
     /// Gives an order, from any thread.
@@ -264,11 +295,10 @@ impl<const LANES: usize> Drive<LANES> {
         while let Some(job) = self.next(lane, &mut hands) {
             match job {
                 Job::Devices => self.list_devices(lane),
-                Job::Walk(device) => {
-                    let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(target) = targets.get(usize::from(device.0)) {
-                        self.tell(lane, Event::Walked(hands.walk(device, target)));
-                    }
+                Job::Walk(device, since) => self.walk(lane, device, since, &mut hands),
+                Job::Save => {
+                    self.save();
+                    self.tell(lane, Event::Saved);
                 }
                 Job::Check(path) => self.tell(lane, Event::Checked(hands.check(&path))),
                 Job::Dig(path) => self.tell(lane, Event::Dug(&hands.dig(&path))),
@@ -293,7 +323,8 @@ impl<const LANES: usize> Drive<LANES> {
         let mut auditor = self.lock();
         loop {
             let progress = auditor.progress();
-            match Job::of(&auditor.poll(lane, clock::now()), progress) {
+            let since = auditor.waiting_since(lane);
+            match Job::of(&auditor.poll(lane, clock::now()), progress, since) {
                 Ok(job) => {
                     self.watchdog.begin();
                     return Some(job);
@@ -314,30 +345,22 @@ impl<const LANES: usize> Drive<LANES> {
         }
     }
 
-    fn list_devices(&self, lane: Lane) {
-        let (targets, result) = match &self.ground {
-            Ground::Named(targets) => (targets.clone(), Ok(())),
-            Ground::Devices { root, mount_check } => match devices(root, *mount_check) {
-                Ok(found) => (found.found.into_iter().map(Target::Device).collect(), Ok(())),
-                Err(error) => (Vec::new(), Err(error.errno())),
-            },
+    fn walk(&self, lane: Lane, device: Device, since: Option<Mono>, hands: &mut Hands) {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let row = usize::from(device.0);
+        let Some(target) = targets.get(row) else { return };
+        let from = match hands.device() {
+            Some(walking) if walking == device => Place::default(),
+            Some(_) | None => {
+                self.kept().get(row).map(|mark| mark.sure.clone()).unwrap_or_default()
+            }
         };
-        let disks: Vec<u64> = targets.iter().map(Target::disk).collect();
-        let mut listed = self.targets.write().unwrap_or_else(PoisonError::into_inner);
-        let mut auditor = self.lock();
-        let known: HashMap<&Path, Past> = listed
-            .iter()
-            .zip(0..)
-            .filter_map(|(target, row)| Some((target.path(), auditor.past(Device(row))?)))
-            .collect();
-        let now = clock::now();
-        for (target, disk) in targets.iter().zip(disks) {
-            let past = known.get(target.path()).copied().unwrap_or_default();
-            let _ = auditor.handle(lane, now, Event::Device { disk, past });
-        }
-        *listed = targets;
-        if auditor.handle(lane, now, Event::DevicesEnd(result)) {
-            self.wake.notify_all();
+        self.tell(lane, Event::Walked(hands.walk(device, target, &from)));
+        if self.store.is_some()
+            && hands.device() == Some(device)
+            && let Some(mark) = self.kept().get_mut(row)
+        {
+            mark.pass(hands.stands(), clock::mono(), since);
         }
     }
 
@@ -379,6 +402,10 @@ impl<const LANES: usize> Drive<LANES> {
             device: device.and_then(|device| targets.get(usize::from(device.0))),
             progress,
         });
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Mark>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Auditor<LANES, DEVICES_MAX>> {

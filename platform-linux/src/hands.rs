@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use martlet_core::audit::{Depth, Device, Second};
 use martlet_core::check::{Cell, Seen};
+use martlet_core::cursor::Place;
 use martlet_core::deep::Dug;
 use martlet_core::page::{self, Beside};
 use martlet_core::path::DbPath;
@@ -22,7 +23,8 @@ use crate::probe::probe;
 use crate::quarantine::{Identity, Moved, quarantine, siblings};
 use crate::reader::{Peek, Reader};
 use crate::roots::Root;
-use crate::walk::{Here, Limits, Walker};
+use crate::state::position;
+use crate::walk::{Here, Limits, Position, Walker};
 
 /// A device with less room than this is not written to: a rename may need a new directory block.
 const FREE_BYTES_MIN: u64 = 1 << 20;
@@ -119,15 +121,17 @@ impl Hands {
         }
     }
 
-    /// The next item of the walk of `target`, which stands in row `device`.
-    pub fn walk(&mut self, device: Device, target: &Target) -> Walked<'_> {
+    /// The next item of the walk of `target`, which stands in row `device`. A walk that begins does
+    /// so at `from`.
+    pub fn walk(&mut self, device: Device, target: &Target, from: &Place) -> Walked<'_> {
         self.let_go();
         if self.walking != Some(device) {
             self.walking = Some(device);
             self.handed = false;
             self.file = None;
             match target {
-                Target::Device(dir) => self.walker.begin(dir),
+                Target::Device(dir) if from.is_start() => self.walker.begin(dir),
+                Target::Device(dir) => self.walker.begin_at(dir, position(from)),
                 Target::Below(path, floor) => self.walker.begin_below(path, *floor),
                 Target::File(path) => self.file = Some(path.clone()),
             }
@@ -145,6 +149,13 @@ impl Hands {
             self.walking = None;
         }
         walked
+    }
+
+    /// Where the walk stands: every database before it was handed out.
+    #[must_use]
+    pub fn stands(&self) -> Place {
+        let Position { partition, suffix, hash } = self.walker.position();
+        Place::new([partition, suffix, hash])
     }
 
     /// The row being walked.

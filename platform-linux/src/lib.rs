@@ -39,6 +39,7 @@ pub mod syslog;
 
 pub mod drive;
 pub mod hands;
+pub mod state;
 pub mod watchdog;
 
 pub mod instance;

@@ -183,7 +183,7 @@ fn with_damage_that_a_deep_look_found() {
 /// Every look is sound, and databases have no end.
 const ENDLESS: [usize; 4] = [4, 8, 20, 22];
 /// Nothing is found, and a pass has no devices.
-const NOTHING: [usize; 4] = [2, 7, 8, 22];
+const NOTHING: [usize; 5] = [2, 7, 8, 22, 32];
 
 #[test]
 fn through_minutes_of_databases_without_end() {
@@ -213,4 +213,21 @@ fn through_passes_that_begin_an_interval_apart() {
 fn through_a_lock_that_is_held_for_ever() {
     let mut model = sweeping(Mode::Once, [0, 1], &[(0, 4)]);
     assert_eq!(model.live(Duration::from_secs(40), &[7, 11, 22]), 1, "it is called busy");
+}
+
+#[test]
+fn from_the_start_of_a_pass_that_a_restart_broke_off() {
+    let start = Model::new(&conf(Mode::Forever, true)).resumed();
+    let states = explore(&start, 6);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_one_device_that_was_done_before_the_restart() {
+    let mut resumed = Model::new(&conf(Mode::Forever, true)).resumed();
+    for event in [22, 26, 1, 2, 4] {
+        let _ = resumed.turn(Lane(0), &[event]);
+    }
+    let states = explore(&resumed, 5);
+    assert!(5_000 < states, "only {states} states: something is not explored");
 }

@@ -13,6 +13,8 @@ mod mount;
 mod reader;
 mod walk;
 
+mod state;
+
 mod breaker;
 mod quarantine;
 

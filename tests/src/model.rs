@@ -5,8 +5,8 @@
 use core::time::Duration;
 
 use martlet_core::audit::{
-    Auditor, BUSY_AFTER, Conf, Depth, Device, Event, Fate, Lane, Mode, Order, Past, Report, Second,
-    Step,
+    Auditor, BUSY_AFTER, Conf, Depth, Device, Event, Fate, Lane, Mode, Order, Past, Report,
+    SAVE_EVERY, Second, Step,
 };
 use martlet_core::breaker::{Breaker, Limits};
 use martlet_core::check::{Cell, Code, Fault, Seen, Stat};
@@ -71,8 +71,8 @@ const NEW: Past = Past {
     breaker: Breaker { moved: 0, tripped: false },
 };
 
-/// A device whose breaker tripped in an earlier pass.
-const TRIPPED: Past = Past { breaker: Breaker { moved: MOVES, tripped: true }, ..NEW };
+/// A device whose breaker tripped, in the pass before a restart or in one that it was done with.
+const TRIPPED: Past = Past { done: true, breaker: Breaker { moved: MOVES, tripped: true }, ..NEW };
 
 const WHOLE: Deep = Deep {
     object: Table::Ordinary,
@@ -97,7 +97,7 @@ const fn second(seen: Seen<'static>, around: Around) -> Event<'static> {
 }
 
 /// Every event there is, in each of its kinds.
-pub static EVENTS: [Event<'static>; 32] = [
+pub static EVENTS: [Event<'static>; 33] = [
     Event::Device { disk: 1, past: NEW },
     Event::Device { disk: 2, past: NEW },
     Event::DevicesEnd(Ok(())),
@@ -130,6 +130,7 @@ pub static EVENTS: [Event<'static>; 32] = [
     Event::Dug(&DUG_BUSY),
     Event::Dug(&DUG_STOPPED),
     Event::Confirmed(Second { seen: LOOKS[0], dug: Some(&DUG_BROKEN), around: WELL }),
+    Event::Saved,
 ];
 
 /// Whether `event` is an answer to `step`.
@@ -144,6 +145,7 @@ pub fn answers(step: &Step<'_>, event: &Event<'_>) -> bool {
             | (Step::Confirm(..), Event::Confirmed(_))
             | (Step::Move(..), Event::Moved(_))
             | (Step::Report(_), Event::Reported)
+            | (Step::Save, Event::Saved)
     )
 }
 
@@ -164,6 +166,8 @@ struct Account {
     moved: bool,
     /// The trip of the device's breaker is being said.
     tripping: bool,
+    /// It was asked to save.
+    saving: bool,
     walked: bool,
     /// The second look found nothing wrong.
     cleared: bool,
@@ -172,6 +176,7 @@ struct Account {
 }
 
 /// What was told and what must hold of it.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of what was told")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Ledger {
     now: Now,
@@ -192,6 +197,14 @@ struct Ledger {
     audited: u64,
     began: Option<Mono>,
     sweeping: bool,
+    /// The pass is one that a restart broke off.
+    resumed: bool,
+    /// There is something that a stop would lose.
+    unsaved: bool,
+    /// When it was last asked to save.
+    saved: Option<Mono>,
+    /// A breaker tripped since.
+    urgent: bool,
     /// Passes that ended.
     passes: u8,
 }
@@ -247,10 +260,21 @@ impl Model {
             audited: 0,
             began: None,
             sweeping: false,
+            resumed: false,
+            unsaved: false,
+            saved: None,
+            urgent: false,
             passes: 0,
             conf: conf.clone(),
         };
         Self { auditor: Auditor::new(conf, now, 42), ledger }
+    }
+
+    /// The same before a pass that a restart broke off.
+    #[must_use]
+    pub fn resumed(self) -> Self {
+        let auditor = self.auditor.resumed(self.ledger.now, Duration::from_secs(9));
+        Self { auditor, ledger: Ledger { resumed: true, ..self.ledger } }
     }
 
     /// Lets time pass.
@@ -265,6 +289,7 @@ impl Model {
         match order {
             Order::Stop => self.ledger.stopped = true,
             Order::Rearm(device) => {
+                self.ledger.unsaved |= !self.ledger.stopped;
                 if let Some(breaker) = self.ledger.breakers.get_mut(usize::from(device.0)) {
                     *breaker = Breaker::default();
                 }
@@ -380,7 +405,7 @@ impl Model {
 
     /// Told to stop, every lane leaves within a few turns, whatever it is at.
     pub fn assert_it_can_be_stopped(&self) {
-        const ENDINGS: [usize; 8] = [22, 20, 19, 13, 30, 7, 2, 0];
+        const ENDINGS: [usize; 9] = [22, 20, 19, 13, 30, 7, 2, 0, 32];
         let mut model = self.clone();
         let now = model.ledger.now;
         let begun = |step: &Step<'_>| {
@@ -407,7 +432,7 @@ impl Model {
 
     /// Left alone with sound databases, the pass ends: nothing waits for nothing.
     pub fn assert_it_goes_on(&self) {
-        const SOUND: [usize; 7] = [2, 7, 8, 14, 20, 22, 27];
+        const SOUND: [usize; 8] = [2, 7, 8, 14, 20, 22, 27, 32];
         let mut model = self.clone();
         let passes = model.ledger.passes;
         for _ in 0..200 {
@@ -445,7 +470,23 @@ impl Ledger {
             Step::Exit => {
                 assert!(self.stopped || self.conf.mode == Mode::Once, "nobody told it to leave");
                 assert!(self.stopped || self.passes == 1, "it left before the pass had ended");
+                assert!(!self.unsaved || self.conf.mode == Mode::Once, "it left without saving");
                 return Some(Mono::FAR);
+            }
+            Step::Save => {
+                assert_eq!(self.conf.mode, Mode::Forever, "a single pass keeps nothing");
+                assert!(self.unsaved || self.stopped, "there is nothing to save");
+                let account = &mut self.accounts[place];
+                if !account.saving {
+                    let since = self.saved.map(|at| self.now.mono.since(at));
+                    let soon = since.is_some_and(|since| since < SAVE_EVERY);
+                    assert!(!soon || self.urgent || self.stopped, "saved after {since:?}");
+                    (self.saved, self.urgent) = (Some(self.now.mono), false);
+                }
+                account.saving = !taken;
+                if taken && (self.stopped || !self.sweeping) {
+                    self.unsaved = false;
+                }
             }
             Step::Walk(device) => {
                 let disk = self.disks.get(usize::from(device.0));
@@ -490,6 +531,7 @@ impl Ledger {
                     assert!(!breaker.tripped, "a trip is said once");
                     assert_eq!(breaker.moved, MOVES, "tripped before the limit");
                     breaker.tripped = true;
+                    self.urgent = true;
                 }
                 account.tripping = !taken;
             }
@@ -554,6 +596,7 @@ impl Ledger {
                 assert_eq!(ended.totals.audited(), self.audited, "the totals are the pass's own");
                 if taken {
                     self.passes = self.passes.saturating_add(1);
+                    self.resumed = false;
                     self.sweeping = false;
                 }
             }
@@ -577,7 +620,15 @@ impl Ledger {
         match (step, event) {
             (Step::Devices, Event::Device { disk, past }) if self.disks.len() < DEVICES => {
                 self.disks.push(*disk);
-                self.breakers.push(past.breaker.next_pass());
+                if self.resumed && past.done {
+                    let row = u16::try_from(self.breakers.len()).unwrap_or(u16::MAX);
+                    self.ended.push(Device(row));
+                }
+                let new = past.breaker.next_pass();
+                self.breakers.push(if self.resumed { past.breaker } else { new });
+            }
+            (Step::Devices, Event::DevicesEnd(_)) => {
+                self.unsaved = true;
             }
             (Step::Walk(device), Event::Walked(walked)) => {
                 account.device = Some(*device);

@@ -36,6 +36,7 @@ enum Answer {
     LookedAgain(usize),
     Moved(usize),
     Reported,
+    Saved,
 }
 
 /// What one day came to.
@@ -193,6 +194,7 @@ impl<const LANES: usize> World<LANES> {
                 say(Event::Moved(if refused { Err(EIO) } else { Ok(()) }));
             }
             Answer::Reported => say(Event::Reported),
+            Answer::Saved => say(Event::Saved),
         }
         if woken {
             self.wake();

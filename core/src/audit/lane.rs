@@ -47,6 +47,8 @@ pub(super) enum Stage {
     Move(Source, What),
     Audited(Source),
     Window(Source),
+    /// What is kept over a restart is due.
+    Save,
     /// It has left the loop.
     Over,
 }

@@ -14,7 +14,9 @@
 //!             count it               Report(Audited)
 //!             if an hour has passed  Report(Window)
 //!             Wait                   while the gate is shut
+//!             Save                   at most once a minute
 //!     Report(Ended)
+//!     Save                           unless that was done within the last minute
 //!     Wait until the interval is over, or Exit
 //! ```
 mod devices;
@@ -46,6 +48,9 @@ use crate::walk::Trouble;
 /// Passes do not begin closer together than this, or an interval of 0 would spin on an empty node.
 pub const PASS_MIN: Duration = Duration::from_secs(1);
 
+/// Between two saves, but for the one at a stop and the one after a trip.
+pub const SAVE_EVERY: Duration = Duration::from_secs(60);
+
 /// Where the pass stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
@@ -61,10 +66,38 @@ enum Phase {
     Sweeping,
     /// A lane says how the pass ended.
     Ending,
+    /// A lane keeps what is to be kept over a restart: in the middle of the pass, or after it.
+    Keeping { midway: bool },
     /// A lane says what was counted last.
     Leaving,
     /// Every lane leaves.
     Over,
+}
+
+/// When what is kept was kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Saves {
+    last: Option<Mono>,
+    /// Something has changed that a stop would lose.
+    unsaved: bool,
+    /// It must not be lost at a crash either.
+    urgent: bool,
+}
+
+impl Saves {
+    /// Whether a minute has passed since `began` and the last save.
+    fn is_due(&self, began: Mono, now: Mono) -> bool {
+        self.urgent || SAVE_EVERY <= now.since(self.last.map_or(began, |last| last.max(began)))
+    }
+
+    /// Whether a minute has passed since the last save.
+    fn is_due_at_end(&self, now: Mono) -> bool {
+        self.last.is_none_or(|last| SAVE_EVERY <= now.since(last))
+    }
+
+    fn begin(&mut self, now: Mono) {
+        *self = Self { last: Some(now), unsaved: false, urgent: false };
+    }
 }
 
 /// The auditor: at most `LANES` audits at a time, at most `DEVICES` devices in a pass.
@@ -76,6 +109,9 @@ pub struct Auditor<const LANES: usize, const DEVICES: usize> {
     stopped: bool,
     /// When the pass in progress, or the last one, began.
     began: Mono,
+    /// How long the pass took before a restart; none unless it is the resumed one.
+    resumed: Option<Duration>,
+    saves: Saves,
     gate: Gate,
     /// Whose turns for a deep audit this pass takes.
     turns: Turns,
@@ -118,6 +154,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             phase: Phase::Resting { until },
             stopped: false,
             began: start.mono,
+            resumed: None,
+            saves: Saves::default(),
             gate: Gate::new(conf.spacing),
             turns: Turns::default(),
             debt: Debt::default(),
@@ -131,12 +169,55 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         }
     }
 
+    /// The same auditor, which goes on at once with a pass that a restart broke off after `spent`.
+    /// Devices that the pass is done with are not walked again.
+    #[must_use]
+    pub fn resumed(self, start: Now, spent: Duration) -> Self {
+        Self { phase: Phase::Resting { until: start.mono }, resumed: Some(spent), ..self }
+    }
+
+    /// Whether the pass in progress, or to come, is one that a restart broke off.
+    #[must_use]
+    pub const fn is_resumed(&self) -> bool {
+        self.resumed.is_some()
+    }
+
+    /// How long the pass in progress has taken, restarts left out; none between two passes.
+    #[must_use]
+    pub fn spent(&self, now: Now) -> Option<Duration> {
+        match self.phase {
+            Phase::Listing { .. }
+            | Phase::Short(_)
+            | Phase::Sweeping
+            | Phase::Keeping { midway: true } => {
+                let before = self.resumed.unwrap_or_default();
+                Some(before.saturating_add(now.mono.since(self.began)))
+            }
+            Phase::Resting { .. }
+            | Phase::Beginning
+            | Phase::Ending
+            | Phase::Keeping { midway: false }
+            | Phase::Leaving
+            | Phase::Over => None,
+        }
+    }
+
+    /// Since when a database that this lane has found waits to be audited, if one does: what is
+    /// kept of the walk must not lie behind it.
+    #[must_use]
+    pub fn waiting_since(&self, lane: Lane) -> Option<Mono> {
+        self.lanes.get(usize::from(lane.0)).and_then(|state| state.shelf.since())
+    }
+
     /// Takes a word from outside the lanes. True: wake them all.
     #[must_use]
     pub fn order(&mut self, now: Now, order: Order<'_>) -> bool {
         match order {
             Order::Stop => self.stopped = true,
-            Order::Rearm(device) => self.devices.rearm(device),
+            Order::Rearm(device) => {
+                self.devices.rearm(device);
+                self.saves.unsaved = true;
+            }
             Order::Reload(conf) => {
                 self.gate = self.gate.clone().at(conf.spacing);
                 if let Phase::Resting { until } = &mut self.phase {
@@ -173,7 +254,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Phase::Resting { .. } => "resting",
             Phase::Beginning | Phase::Listing { .. } | Phase::Short(_) => "beginning",
             Phase::Sweeping => "sweeping",
-            Phase::Ending => "ending",
+            Phase::Ending | Phase::Keeping { .. } => "ending",
             Phase::Leaving | Phase::Over => "leaving",
         }
     }

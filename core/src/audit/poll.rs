@@ -1,6 +1,6 @@
 //! Asking: which step a lane is to take, and how it comes to it.
 use super::lane::{Source, Stage};
-use super::step::{Audited, Report, Step, Tripped};
+use super::step::{Audited, Mode, Report, Step, Tripped};
 use super::{Auditor, Lane, Phase};
 use crate::time::{Mono, Now};
 use crate::walk::Floor;
@@ -23,7 +23,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Stage::Next | Stage::Rest(_) => self.next(index, now),
             Stage::Gate(until) if until <= now.mono || self.stopped => self.next(index, now),
             Stage::Duty if self.stopped && !self.has_last_word() => self.next(index, now),
-            Stage::Walk | Stage::Check(_) | Stage::Owed(_) | Stage::Dig(_) if self.stopped => {
+            Stage::Walk | Stage::Check(_) | Stage::Owed(_) | Stage::Dig(_) | Stage::Save
+                if self.stopped =>
+            {
                 self.next(index, now)
             }
             Stage::Owed(source) if self.debt.paid() <= now.mono => Stage::Dig(source),
@@ -45,6 +47,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             | Stage::Move(..)
             | Stage::Audited(_)
             | Stage::Window(_)
+            | Stage::Save
             | Stage::Over) => stage,
         };
         let Some(state) = self.lanes.get_mut(index) else { return };
@@ -62,7 +65,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
 
     /// Whether the phase's report is due even when told to stop.
     fn has_last_word(&self) -> bool {
-        matches!(self.phase, Phase::Ending | Phase::Leaving)
+        matches!(self.phase, Phase::Ending | Phase::Keeping { .. } | Phase::Leaving)
     }
 
     /// What a lane does that has nothing in progress.
@@ -72,6 +75,12 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         }
         let Some(state) = self.lanes.get(index) else { return Stage::Over };
         if state.device.is_some() {
+            if self.conf.mode == Mode::Forever && self.saves.is_due(self.began, now.mono) {
+                // Every lane is still at work: what is kept now is old again at once.
+                self.saves.begin(now.mono);
+                self.saves.unsaved = true;
+                return Stage::Save;
+            }
             if let Some(slot) = state.shelf.ready(now.mono) {
                 return Stage::Check(Source::Shelf(slot));
             }
@@ -93,6 +102,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             | Phase::Listing { .. }
             | Phase::Short(_)
             | Phase::Ending
+            | Phase::Keeping { .. }
             | Phase::Leaving => Stage::Rest(Mono::FAR),
             Phase::Sweeping => self.next_device(index, now),
             Phase::Over => Stage::Over,
@@ -111,7 +121,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         if !self.devices.all_done() || !self.others_idle(index) {
             return Stage::Rest(Mono::FAR);
         }
-        self.ended.took = now.mono.since(self.began);
+        self.ended.took =
+            self.resumed.unwrap_or_default().saturating_add(now.mono.since(self.began));
         self.ended.totals = self.totals;
         self.ended.window = self.tally.so_far();
         self.phase = Phase::Ending;
@@ -126,7 +137,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         }
         match self.phase {
             Phase::Over => Stage::Over,
-            Phase::Leaving | Phase::Ending => Stage::Rest(Mono::FAR),
+            Phase::Keeping { .. } | Phase::Leaving | Phase::Ending => Stage::Rest(Mono::FAR),
             Phase::Resting { .. }
             | Phase::Beginning
             | Phase::Listing { .. }
@@ -135,8 +146,14 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 if !self.others_idle(index) {
                     return Stage::Rest(Mono::FAR);
                 }
-                self.left = self.tally.close(now);
-                self.phase = Phase::Leaving;
+                if self.conf.mode == Mode::Forever && self.saves.unsaved {
+                    self.phase = Phase::Keeping {
+                        midway: matches!(self.phase, Phase::Short(_) | Phase::Sweeping),
+                    };
+                } else {
+                    self.left = self.tally.close(now);
+                    self.phase = Phase::Leaving;
+                }
                 Stage::Duty
             }
         }
@@ -156,10 +173,12 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 Phase::Listing { .. } => Step::Devices,
                 Phase::Short(trouble) => Step::Report(Report::Hit(Floor::Devices, trouble)),
                 Phase::Ending => Step::Report(Report::Ended(self.ended)),
+                Phase::Keeping { .. } => Step::Save,
                 Phase::Leaving => Step::Report(Report::Leaving(self.left)),
                 Phase::Resting { .. } | Phase::Sweeping | Phase::Over => Step::Exit,
             },
             (Stage::Walk, Some(device)) => Step::Walk(device),
+            (Stage::Save, _) => Step::Save,
             (Stage::Hit(floor, trouble), _) => Step::Report(Report::Hit(floor, trouble)),
             (Stage::Check(source), _) => Step::Check(state.path_of(source)),
             (Stage::Owed(_), _) => Step::Wait(self.debt.paid()),

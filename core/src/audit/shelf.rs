@@ -112,6 +112,11 @@ impl Shelf {
         true
     }
 
+    /// When the oldest of them was first tried.
+    pub(super) fn since(&self) -> Option<Mono> {
+        self.slots.iter().map(|slot| slot.first_try).min()
+    }
+
     pub(super) fn remove(&mut self, slot: u8) {
         if usize::from(slot) < self.slots.len() {
             self.slots.swap_remove(usize::from(slot));

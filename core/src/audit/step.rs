@@ -83,6 +83,9 @@ pub enum Step<'a> {
     Confirm(&'a DbPath, Depth),
     /// Move this database to quarantine. Answered by [`Event::Moved`].
     Move(&'a DbPath, What),
+    /// Keep over a restart what [`super::Auditor::past`] says of each device, and where its walk
+    /// stands. Answered by [`Event::Saved`].
+    Save,
     /// Say this. Answered by [`Event::Reported`].
     Report(Report<'a>),
     /// Ask again at this time, or when woken. There is no answer.
@@ -187,6 +190,8 @@ pub enum Event<'a> {
     Confirmed(Second<'a>),
     /// Answers [`Step::Move`]: done, or an errno.
     Moved(Result<(), i32>),
+    /// Answers [`Step::Save`]. Whether it could be kept is the platform's own trouble.
+    Saved,
     /// Answers [`Step::Report`]. Whether it could be said is the platform's own trouble.
     Reported,
 }

@@ -31,7 +31,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 return true;
             }
             (Stage::Walk, Event::Walked(walked)) => self.walked(index, now, walked),
-            (Stage::Hit(..), Event::Reported) => Stage::Next,
+            (Stage::Hit(..), Event::Reported) | (Stage::Save, Event::Saved) => Stage::Next,
             (Stage::Check(source), Event::Checked(seen)) => self.checked(index, now, source, &seen),
             (Stage::Dig(source), Event::Dug(dug)) => self.dug(index, now, source, dug),
             (Stage::Confirm(source, depth), Event::Confirmed(second)) => {
@@ -71,7 +71,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                     self.devices.clear();
                     self.phase = Phase::Listing { begun: true };
                 }
-                if !self.devices.add(disk, past, false) {
+                if !self.devices.add(disk, past, self.resumed.is_some()) {
                     self.crowded = true;
                 }
                 return None;
@@ -81,6 +81,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                     self.devices.clear();
                 }
                 self.devices.shuffle(&mut self.random);
+                self.saves.unsaved = true;
                 match result {
                     Err(errno) => self.short(Trouble::Errno(errno)),
                     Ok(()) if self.crowded => self.short(Trouble::TooMany),
@@ -88,18 +89,44 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 }
             }
             (Phase::Short(_), Event::Reported) => Phase::Sweeping,
-            (Phase::Ending, Event::Reported) => match self.conf.mode {
-                Mode::Once => Phase::Over,
-                Mode::Forever => {
-                    let interval = self.conf.interval.max(PASS_MIN);
-                    Phase::Resting { until: self.began.after(interval) }
+            (Phase::Ending, Event::Reported) => {
+                self.resumed = None;
+                match self.conf.mode {
+                    Mode::Once => Phase::Over,
+                    Mode::Forever if self.saves.is_due_at_end(now.mono) => {
+                        Phase::Keeping { midway: false }
+                    }
+                    Mode::Forever => self.rest(),
                 }
-            },
+            }
+            (Phase::Keeping { .. }, Event::Saved) => {
+                self.saves.begin(now.mono);
+                if self.stopped {
+                    self.left = self.tally.close(now);
+                    Phase::Leaving
+                } else {
+                    self.rest()
+                }
+            }
             (Phase::Leaving, Event::Reported) => Phase::Over,
             _ => return None,
         };
-        let goes_on = matches!(self.phase, Phase::Listing { .. } | Phase::Short(_));
+        let goes_on = match self.phase {
+            Phase::Listing { .. } | Phase::Short(_) | Phase::Keeping { .. } | Phase::Leaving => {
+                true
+            }
+            Phase::Resting { .. }
+            | Phase::Beginning
+            | Phase::Sweeping
+            | Phase::Ending
+            | Phase::Over => false,
+        };
         Some(if goes_on { Stage::Duty } else { Stage::Next })
+    }
+
+    /// The rest of the interval.
+    fn rest(&self) -> Phase {
+        Phase::Resting { until: self.began.after(self.conf.interval.max(PASS_MIN)) }
     }
 
     fn short(&mut self, trouble: Trouble) -> Phase {
@@ -263,6 +290,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Some(Answer::Move) => Stage::Move(source, what),
             Some(Answer::Trips) => {
                 state.fate = Fate::Held;
+                // A daemon that is killed and started again must not begin to move anew.
+                self.saves.urgent = true;
                 Stage::Trip(source)
             }
             Some(Answer::Tripped) | None => {

@@ -123,6 +123,7 @@ impl Node {
                 Doing::Waits(*until)
             }
             Step::Exit => Doing::Left,
+            Step::Save => works(20, Answer::Saved),
             Step::Devices => works(2, Answer::Devices),
             Step::Walk(Device(device)) => {
                 let answer = self.walk(lane, usize::from(*device), now);

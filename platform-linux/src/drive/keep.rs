@@ -1,0 +1,108 @@
+//! The devices of a pass: how they are listed, and what of them is kept over a restart.
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
+use martlet_core::audit::{Device, Event, Lane};
+use martlet_core::cursor::{Disk, Entry, Head, Name, Place};
+use martlet_core::time::Mono;
+
+use super::{Drive, Ground};
+use crate::clock;
+use crate::devices::devices;
+use crate::hands::Target;
+use crate::state::{self, Saved};
+
+/// How far a device has come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mark {
+    pub(super) disk: Option<Disk>,
+    /// No database before it waits on the shelf.
+    pub(super) sure: Place,
+    /// Where the walk stood at a moment, to be sure once all that waited then is done.
+    next: Place,
+    next_at: Mono,
+}
+
+impl Mark {
+    /// The walk stands at `here`; what the lane has found and not audited waits `since` then.
+    pub(super) fn pass(&mut self, here: Place, now: Mono, since: Option<Mono>) {
+        match since {
+            None => self.sure = here,
+            Some(since) if self.next_at < since => {
+                self.sure = std::mem::replace(&mut self.next, here);
+                self.next_at = now;
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+impl<const LANES: usize> Drive<LANES> {
+    /// Saves what is kept of each device; nothing if they were not listed yet.
+    pub(super) fn save(&self) {
+        let Some(store) = &self.store else { return };
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let (head, entries) = {
+            let auditor = self.lock();
+            let kept = self.kept();
+            let entries: Vec<Entry> = targets
+                .iter()
+                .zip(kept.iter())
+                .zip(0..)
+                .filter_map(|((target, mark), row)| {
+                    Some(Entry {
+                        name: state::name(target.path()),
+                        disk: mark.disk.unwrap_or_default(),
+                        past: auditor.past(Device(row))?,
+                        place: mark.sure.clone(),
+                    })
+                })
+                .collect();
+            (Head { pass: auditor.spent(clock::now()), ..Head::default() }, entries)
+        };
+        if !entries.is_empty() {
+            store.save(&Saved { head, entries });
+        }
+    }
+
+    pub(super) fn list_devices(&self, lane: Lane) {
+        let (targets, result) = match &self.ground {
+            Ground::Named(targets) => (targets.clone(), Ok(())),
+            Ground::Devices { root, mount_check } => match devices(root, *mount_check) {
+                Ok(found) => (found.found.into_iter().map(Target::Device).collect(), Ok(())),
+                Err(error) => (Vec::new(), Err(error.errno())),
+            },
+        };
+        let disks: Vec<(u64, Option<Disk>)> = targets
+            .iter()
+            .map(|it| (it.disk(), self.store.as_ref().and(state::disk(it.path()))))
+            .collect();
+        let mut listed = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut auditor = self.lock();
+        let mut kept = self.kept();
+        let mut known: HashMap<Name, Entry> =
+            std::mem::take(&mut *self.saved.lock().unwrap_or_else(PoisonError::into_inner))
+                .into_iter()
+                .map(|entry| (entry.name.clone(), entry))
+                .collect();
+        for ((target, mark), row) in listed.iter().zip(kept.iter()).zip(0..) {
+            let Some(past) = auditor.past(Device(row)) else { continue };
+            let (name, disk) = (state::name(target.path()), mark.disk.unwrap_or_default());
+            known.insert(name.clone(), Entry { name, disk, past, place: Place::default() });
+        }
+        kept.clear();
+        let (now, resumed) = (clock::now(), auditor.is_resumed());
+        for (target, (number, found)) in targets.iter().zip(disks) {
+            let entry = known.remove(&state::name(target.path())).unwrap_or_default();
+            let (past, place) = entry.now(found);
+            let sure = if resumed { place } else { Place::default() };
+            let disk = found.or(Some(entry.disk));
+            kept.push(Mark { disk, sure, ..Mark::default() });
+            let _ = auditor.handle(lane, now, Event::Device { disk: number, past });
+        }
+        *listed = targets;
+        if auditor.handle(lane, now, Event::DevicesEnd(result)) {
+            self.wake.notify_all();
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What a restart finds of the pass that it broke off.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use martlet_core::audit::{Conf, Mode, Order, Past, Report};
+use martlet_core::breaker::{Breaker, Limits};
+use martlet_core::cursor::{ENTRY_BYTES, Entry, HEAD_BYTES, Head, Name, Place};
+use martlet_platform_linux::drive::{Drive, Ground, Said};
+use martlet_platform_linux::state::{Saved, Store, disk};
+
+/// A node with one device, and a place for its state.
+struct Node {
+    root: tempfile::TempDir,
+}
+
+impl Node {
+    /// So many files that are no databases, in ascending order of partitions.
+    fn new(files: u32) -> Self {
+        let node = Self { root: tempfile::tempdir().expect("a directory") };
+        for file in 0..files {
+            node.put("sda", file);
+        }
+        node
+    }
+
+    fn put(&self, device: &str, file: u32) {
+        let name = format!("{file:032x}");
+        let suffix = &name[29..];
+        let dir = self.devices().join(device).join(format!("containers/{file}")).join(suffix);
+        let dir = dir.join(&name);
+        fs::create_dir_all(&dir).expect("made");
+        fs::write(dir.join(format!("{name}.db")), [b'x'; 64]).expect("written");
+    }
+
+    fn devices(&self) -> PathBuf {
+        self.root.path().join("node")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.root.path().join("state")
+    }
+
+    fn store(&self, fingerprint: &str) -> Store {
+        Store::new(&self.state(), Path::new("/etc/swift/container-server.conf"), fingerprint)
+    }
+
+    /// Runs a daemon that moves `moves` databases a pass at most until it has audited `audits`
+    /// databases, or ended `passes`. The numbers of the databases, as they were audited.
+    fn run(&self, fingerprint: &str, moves: u32, audits: usize, passes: u32) -> Vec<u32> {
+        let conf = Conf {
+            mode: Mode::Forever,
+            interval: Duration::ZERO,
+            spacing: Duration::ZERO,
+            quarantine: 0 < moves,
+            breaker: Limits { databases: moves, share: 1_000_000 },
+            deep: martlet_core::due::DeepConf::default(),
+            hash: None,
+        };
+        let ground = Ground::Devices { root: self.devices(), mount_check: false };
+        let drive: Drive<1> = Drive::new(&conf, ground, true, 1).keeping(self.store(fingerprint));
+        let heard = Mutex::new((Vec::new(), 0));
+        drive.run(1, &|said: &Said<'_>| {
+            let mut heard = heard.lock().expect("one thread");
+            match said.report {
+                Report::Audited(audited) => {
+                    let place = audited.path.place();
+                    let number = std::str::from_utf8(place.partition).expect("plain");
+                    heard.0.push(number.parse().expect("a number"));
+                    if heard.0.len() == audits {
+                        drive.order(Order::Stop);
+                    }
+                }
+                Report::Ended(_) => {
+                    heard.1 += 1;
+                    if heard.1 == passes {
+                        drive.order(Order::Stop);
+                    }
+                }
+                Report::Began(_)
+                | Report::Hit(..)
+                | Report::Tripped(_)
+                | Report::Window(_)
+                | Report::Leaving(_) => {}
+            }
+        });
+        heard.into_inner().expect("one thread").0
+    }
+
+    fn quarantined(&self) -> usize {
+        let dir = self.devices().join("sda/quarantined/containers");
+        fs::read_dir(dir).map_or(0, Iterator::count)
+    }
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_pass_goes_on_where_it_was() {
+    let node = Node::new(9);
+    assert_eq!(node.run("", 0, 4, 9), [0, 1, 2, 3]);
+    // The last one stands at the position, and is audited again: nobody loses a turn.
+    assert_eq!(node.run("", 0, 99, 1), [3, 4, 5, 6, 7, 8]);
+    assert_eq!(node.run("", 0, 2, 9), [0, 1], "the pass was ended, so a new one begins");
+}
+
+#[test]
+fn a_device_that_the_pass_was_done_with_is_not_walked_again() {
+    let node = Node::new(2);
+    node.put("sdb", 7);
+    let mut before = node.run("", 0, 2, 9);
+    before.extend(node.run("", 0, 99, 1));
+    before.sort_unstable();
+    before.dedup();
+    assert_eq!(before, [0, 1, 7], "all of them in one pass, whichever device was the first");
+}
+
+#[test]
+fn another_disk_under_a_name_is_walked_from_its_beginning() {
+    for cloned in [false, true] {
+        let node = Node::new(6);
+        assert_eq!(node.run("", 0, 3, 9), [0, 1, 2]);
+        let device = node.devices().join("sda");
+        if cloned {
+            // A copy that comes beside the first one is a device of its own.
+            let copied = std::process::Command::new("cp")
+                .arg("-a")
+                .args([&device, &node.devices().join("sdb")])
+                .status();
+            assert!(copied.is_ok_and(|status| status.success()));
+            let mut audited = node.run("", 0, 99, 1);
+            audited.sort_unstable();
+            assert_eq!(audited, [0, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
+        } else {
+            fs::rename(device.join("containers"), device.join("other")).expect("taken away");
+            fs::create_dir(device.join("containers")).expect("another");
+            (0..4).for_each(|file| node.put("sda", file));
+            assert_eq!(node.run("", 0, 99, 1), [0, 1, 2, 3]);
+        }
+    }
+}
+
+#[test]
+fn a_tripped_breaker_outlasts_a_restart_but_not_a_new_conf() {
+    let node = Node::new(9);
+    assert_eq!(node.run("", 2, 5, 9).len(), 5);
+    assert_eq!(node.quarantined(), 2);
+    assert!(!node.run("", 2, 99, 2).is_empty());
+    assert_eq!(node.quarantined(), 2, "tripped, over two more passes");
+    assert!(!node.run("another", 2, 99, 1).is_empty());
+    assert_eq!(node.quarantined(), 4, "a new conf has re-armed it");
+}
+
+fn saved() -> Saved {
+    let entry = |name: &[u8]| Entry {
+        name: Name::from_slice(name).unwrap_or_default(),
+        past: Past { found: 3, breaker: Breaker { moved: 1, tripped: true }, ..Past::default() },
+        place: Place::new([b"1", b"abc", b"0123"]),
+        ..Entry::default()
+    };
+    let head = Head { pass: Some(Duration::from_secs(5)), ..Head::default() };
+    Saved { head, entries: vec![entry(b"sda"), entry(b"sd\xff")] }
+}
+
+#[test]
+fn what_is_saved_is_loaded_and_only_the_owner_may_read_it() {
+    let node = Node::new(0);
+    let store = node.store("x");
+    assert_eq!(store.load(), Saved::default(), "there is none yet");
+    store.save(&saved());
+    let found = store.load();
+    assert_eq!((found.head.pass, &found.entries), (saved().head.pass, &saved().entries));
+    let mode = fs::metadata(store.file()).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let names: Vec<_> = fs::read_dir(node.state()).expect("there").collect();
+    assert_eq!(names.len(), 1, "no temporary file stays: {names:?}");
+    let armed = node.store("y").load();
+    assert!(armed.entries.iter().all(|entry| entry.past.breaker == Breaker::default()));
+    let other = Store::new(&node.state(), Path::new("/etc/swift/container-server/2.conf"), "x");
+    assert_ne!(other.file(), store.file(), "each conf has its own");
+}
+
+#[test]
+fn what_cannot_be_used_is_set_aside_and_a_new_pass_begins() {
+    let node = Node::new(3);
+    let store = node.store("");
+    store.save(&saved());
+    let whole = fs::read(store.file()).expect("there");
+    assert_eq!(whole.len(), HEAD_BYTES + 2 * ENTRY_BYTES);
+    let changed = |place: usize| {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        bytes
+    };
+    for (what, bytes) in [
+        ("empty", Vec::new()),
+        ("cut in the head", whole[..9].to_vec()),
+        ("cut in an entry", whole[..whole.len() - 1].to_vec()),
+        ("foreign", vec![b'{'; 5000]),
+        ("newer", changed(9)),
+        ("a changed head", changed(20)),
+        ("a changed entry", changed(HEAD_BYTES + 300)),
+    ] {
+        fs::write(store.file(), &bytes).expect("written");
+        assert_eq!(store.load(), Saved::default(), "{what}");
+        let aside = store.file().with_extension("state.bad");
+        assert_eq!(fs::read(&aside).expect("set aside"), bytes, "{what}");
+        assert!(!store.file().exists(), "{what}");
+    }
+    assert_eq!(node.run("", 0, 2, 9), [0, 1], "a daemon starts on such a node");
+}
+
+#[test]
+fn a_place_that_cannot_be_written_costs_no_audit() {
+    let node = Node::new(3);
+    fs::write(node.state(), b"a file where the directory should be").expect("written");
+    assert_eq!(node.run("", 0, 99, 2), [0, 1, 2, 0, 1, 2]);
+}
+
+#[test]
+fn a_disk_is_known_by_its_containers() {
+    let node = Node::new(1);
+    let device = node.devices().join("sda");
+    let first = disk(&device).expect("seen");
+    assert_eq!(disk(&device), Some(first));
+    fs::rename(device.join("containers"), device.join("other")).expect("renamed");
+    assert_eq!(disk(&device), None);
+    fs::create_dir(device.join("containers")).expect("made");
+    assert_ne!(disk(&device), Some(first));
+}
