@@ -27,7 +27,10 @@ impl Mark {
     /// The walk stands at `here`; what the lane has found and not audited waits `since` then.
     pub(super) fn pass(&mut self, here: Place, now: Mono, since: Option<Mono>) {
         match since {
-            None => self.sure = here,
+            None => {
+                self.sure = here.clone();
+                (self.next, self.next_at) = (here, now);
+            }
             Some(since) if self.next_at < since => {
                 self.sure = std::mem::replace(&mut self.next, here);
                 self.next_at = now;
@@ -103,6 +106,32 @@ impl<const LANES: usize> Drive<LANES> {
         *listed = targets;
         if auditor.handle(lane, now, Event::DevicesEnd(result)) {
             self.wake.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_on_the_shelf_is_never_behind_the_place_that_is_kept() {
+        let at = |name: u64| Place::new([name.to_string().as_bytes(), b"", b""]);
+        let moment = |second: u64| Mono::from_nanos(second * 1_000_000_000);
+        let mut mark = Mark::default();
+        // The place at each second, since when the oldest waits, and the place that is sure then.
+        for (second, since, sure) in [
+            (1, None, 1),
+            (2, Some(1), 1), // found locked at 1
+            (3, Some(1), 1),
+            (4, Some(3), 1), // that one is done; another was found at 3
+            (5, Some(3), 1),
+            (6, Some(5), 4), // done too: all that was found up to 4 is
+            (7, None, 7),
+            (8, Some(7), 7),
+        ] {
+            mark.pass(at(second), moment(second), since.map(moment));
+            assert_eq!(mark.sure, at(sure), "at {second}");
         }
     }
 }
