@@ -64,7 +64,13 @@ pub const TABLE: &[Difference] = &[
         name: "disk-error-moves-nothing",
         trap: Trap::Known(4),
         reason: "What SQLite calls a disk error says nothing about the database: it stays where it is.",
-        scenarios: &["db-a-fifo", "journal-a-directory", "user-hot-journal-read-only-directory", "user-wal-mode-read-only-db", "user-wal-read-only-db"],
+        scenarios: &[
+            "db-a-fifo",
+            "journal-a-directory",
+            "user-hot-journal-read-only-directory",
+            "user-wal-mode-read-only-db",
+            "user-wal-read-only-db",
+        ],
         parts: &["log", "changes"],
     },
     Difference {
@@ -208,5 +214,5 @@ pub const TABLE: &[Difference] = &[
 /// Scenarios that Martlet still answers wrongly, for no reason of the table: each is a defect to be
 /// mended, and one that is mended must leave this list.
 pub const OPEN: &[&str] = &[
-    "hot-journal-of-a-lost-set",  // is rolled back, and its set is gone
+    "hot-journal-of-a-lost-set", // is rolled back, and its set is gone
 ];
