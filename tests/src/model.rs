@@ -149,6 +149,14 @@ pub fn answers(step: &Step<'_>, event: &Event<'_>) -> bool {
     )
 }
 
+/// Whether `step` has the platform walk, look or move.
+const fn begins(step: &Step<'_>) -> bool {
+    matches!(
+        step,
+        Step::Walk(_) | Step::Check(_) | Step::Dig(_) | Step::Confirm(..) | Step::Move(..)
+    )
+}
+
 /// What the account keeps of a lane.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of what was told")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -169,6 +177,8 @@ struct Account {
     /// It was asked to save.
     saving: bool,
     walked: bool,
+    /// A look, a move or a walk was handed out and is not answered.
+    begun: bool,
     /// The second look found nothing wrong.
     cleared: bool,
     /// The window that is to be reported next.
@@ -351,6 +361,7 @@ impl Model {
     pub fn ask(&mut self, lane: Lane) {
         let step = self.auditor.poll(lane, self.ledger.now);
         let _ = self.ledger.check_step(lane, &step, false);
+        self.ledger.accounts[usize::from(lane.0)].begun = begins(&step);
     }
 
     /// Asks `lane`, checks the step against the account, and answers it with the first of `events`
@@ -359,6 +370,7 @@ impl Model {
         let step = self.auditor.poll(lane, self.ledger.now);
         let event = events.iter().map(|event| EVENTS[*event]).find(|event| answers(&step, event));
         let wait = self.ledger.check_step(lane, &step, event.is_some());
+        self.ledger.accounts[usize::from(lane.0)].begun = begins(&step) && event.is_none();
         if let Some(event) = event {
             self.ledger.check_answer(lane, &step, &event);
             let _ = self.auditor.handle(lane, self.ledger.now, event);
@@ -408,13 +420,7 @@ impl Model {
         const ENDINGS: [usize; 9] = [22, 20, 19, 13, 30, 7, 2, 0, 32];
         let mut model = self.clone();
         let now = model.ledger.now;
-        let begun = |step: &Step<'_>| {
-            matches!(
-                step,
-                Step::Walk(_) | Step::Check(_) | Step::Dig(_) | Step::Confirm(..) | Step::Move(..)
-            )
-        };
-        let before = [Lane(0), Lane(1)].map(|lane| begun(&self.auditor.clone().poll(lane, now)));
+        let before = [0, 1].map(|lane: usize| self.ledger.accounts[lane].begun);
         model.order(Order::Stop);
         let mut left = 0;
         for round in 0..12 {
@@ -422,7 +428,7 @@ impl Model {
             for (lane, before) in [Lane(0), Lane(1)].into_iter().zip(before) {
                 let step = model.auditor.poll(lane, now);
                 left += usize::from(step == Step::Exit);
-                let new = begun(&step) && !(before && round == 0);
+                let new = begins(&step) && !(before && round == 0);
                 assert!(!new, "told to stop, it begins nothing new: {step:?}");
                 let _ = model.turn(lane, &ENDINGS);
             }
