@@ -46,3 +46,22 @@ fn martlet_answers_as_swift_or_differs_by_a_row() {
         );
     }
 }
+
+#[test]
+fn the_readme_shows_every_difference() {
+    const BEGIN: &str = "\n| Swift | Martlet | why |\n|---|---|---|\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let text = std::fs::read_to_string(path).expect("there is a README");
+    let (before, rest) = text.split_once(BEGIN).expect("the table has a head");
+    let (shown, after) = rest.split_once("\n\n").expect("the table has an end");
+    let rows = differences::readme();
+    if std::env::var_os("MARTLET_README").is_some() {
+        let text = format!("{before}{BEGIN}{rows}\n{after}");
+        std::fs::write(path, text).expect("the README is written");
+        return;
+    }
+    assert!(
+        rows.strip_suffix('\n') == Some(shown),
+        "the table is old: MARTLET_README=write cargo test -p martlet-tests the_readme_shows"
+    );
+}

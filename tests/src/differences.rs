@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::answers::Answers;
 
-pub use table::{OPEN, TABLE};
+pub use table::{ELSEWHERE, OPEN, TABLE};
 
 /// Swift's recorded answers; `cargo xtask same-as-swift --record` writes them.
 pub const SWIFT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/swift-answers.json");
@@ -27,6 +27,8 @@ pub enum Trap {
     Known(u8),
     /// Swift merges pending entries while it audits; Martlet only reads them.
     Pending,
+    /// Martlet carries its own SQLite, newer than the one below Swift here, which sees more.
+    Sqlite,
     /// Martlet says more, or in other words.
     Words,
 }
@@ -46,8 +48,12 @@ pub struct Difference {
     pub name: &'static str,
     /// Which of Swift's traps it avoids.
     pub trap: Trap,
+    /// What Swift does.
+    pub swift: &'static str,
+    /// What Martlet does instead.
+    pub martlet: &'static str,
     /// Why, for the operator.
-    pub reason: &'static str,
+    pub why: &'static str,
     /// Names of scenarios; a `*` at the end stands for anything.
     pub scenarios: &'static [&'static str],
     /// Parts of an answer: `passed`, `failed`, `log`, `changes`, `exit`, …
@@ -209,6 +215,18 @@ pub fn save(path: &str, made_by: &str, answers: &Answers) -> Result<(), String> 
     let dir = Path::new(path).parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
     fs::write(path, text).map_err(|e| format!("cannot write {path}: {e}"))
+}
+
+/// The rows as the README shows them.
+#[must_use]
+pub fn readme() -> String {
+    let rows = TABLE.iter().map(|row| [row.swift, row.martlet, row.why]);
+    let rows = rows.chain(ELSEWHERE.iter().copied());
+    let line = |[swift, martlet, why]: [&str; 3]| {
+        let why = if why.is_empty() { String::new() } else { format!("{why} ") };
+        format!("| {swift} | {martlet} | {why}|\n")
+    };
+    rows.map(line).collect()
 }
 
 #[cfg(test)]

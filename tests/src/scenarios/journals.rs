@@ -19,6 +19,18 @@ fn journal(db: &Path) -> PathBuf {
     side(db, "-journal")
 }
 
+/// A hot journal of a transaction over several databases: it names the file of the set at its end.
+fn of_a_set(db: &Path, name: &[u8]) {
+    hot_journal(db, RENAME);
+    let sum = name.iter().fold(0_u32, |sum, b| sum.wrapping_add(u32::from(*b)));
+    let mut end = vec![0, 0, 0x40, 1];
+    end.extend(name);
+    end.extend(u32::try_from(name.len()).expect("a short name").to_be_bytes());
+    end.extend(sum.to_be_bytes());
+    end.extend([0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]);
+    damage::append(&journal(db), &end);
+}
+
 #[expect(clippy::too_many_lines, reason = "a table of rows")]
 pub(super) fn rows(list: &mut List) {
     list.row(Run::AsRoot, "hot-journal", |s| hot_journal(&s.put("small").db(), RENAME));
@@ -92,19 +104,12 @@ pub(super) fn rows(list: &mut List) {
         hot_journal(&placed.db(), RENAME);
         put_file(&placed.pending(), b"");
     });
-    list.row(Run::AsRoot, "hot-journal-of-a-lost-set", |s| {
-        let db = s.put("small").db();
-        hot_journal(&db, RENAME);
-        // A journal that belongs to a set names the file of the set at its end.
-        let name = b"/nowhere/super-mj01234567";
-        let sum = name.iter().fold(0_u32, |sum, b| sum.wrapping_add(u32::from(*b)));
-        let mut end = vec![0, 0, 0x40, 1];
-        end.extend(name);
-        end.extend(u32::try_from(name.len()).expect("a short name").to_be_bytes());
-        end.extend(sum.to_be_bytes());
-        end.extend([0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]);
-        damage::append(&journal(&db), &end);
-    });
+    for (scenario, name) in [
+        ("hot-journal-of-a-lost-set", &b"/nowhere/super-mj0123459AB"[..]),
+        ("hot-journal-of-a-lost-set-oddly-named", b"/nowhere/super-mj01234567"),
+    ] {
+        list.row(Run::AsRoot, scenario, move |s| of_a_set(&s.put("small").db(), name));
+    }
     for (name, bytes) in [
         ("empty", Vec::new()),
         ("one-zero", vec![0]),

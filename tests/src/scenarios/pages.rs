@@ -19,6 +19,9 @@ const ROOTS: [&str; 9] = [
 ];
 
 /// Name, offset in the page of `container_info`, bytes: SQLite file format 1.6, "B-tree Pages".
+///
+/// A cell that begins with the last byte of its page is not among them: SQLite 3.40 reads on in the
+/// memory behind the page, so that Swift passes it or moves it, as that memory has it.
 const PAGE: [(&str, usize, &[u8]); 12] = [
     ("type-0", 0, &[0]),
     ("type-interior", 0, &[5]),

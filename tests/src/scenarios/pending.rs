@@ -125,14 +125,20 @@ fn pickles() -> Vec<(&'static str, Vec<u8>)> {
         ("eight-fields", tuple(&PUT[..8])),
         ("five-fields", tuple(&PUT[..5])),
         ("ten-fields", tuple(&[&PUT[..], &[None]].concat())),
+        ("a-dictionary", b"(dVa\nI1\ns.".to_vec()),
+        ("calls", b"cos\nsystem\n(S'true'\ntR.".to_vec()),
+        ("cut-short", tuple(&PUT)[..20].to_vec()),
+        ("no-bytes", Vec::new()),
+    ]
+}
+
+/// Pickles that Python takes for an entry, and that no Swift ever wrote.
+fn foreign_pickles() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
         ("protocol-0", b"(Vo\nV1760000005.00000\nI7\nVt\nVe\nI0\nt.".to_vec()),
         ("a-list", b"(lVo\naV1760000005.00000\naI7\naVt\naVe\naI0\na.".to_vec()),
         ("a-text", b"Vabcdef\n.".to_vec()),
-        ("a-dictionary", b"(dVa\nI1\ns.".to_vec()),
-        ("calls", b"cos\nsystem\n(S'true'\ntR.".to_vec()),
         ("calls-the-allowed", b"c_codecs\nencode\n(Vabcdef\nVlatin1\ntR.".to_vec()),
-        ("cut-short", tuple(&PUT)[..20].to_vec()),
-        ("no-bytes", Vec::new()),
     ]
 }
 
@@ -140,6 +146,11 @@ fn pickles() -> Vec<(&'static str, Vec<u8>)> {
 pub(super) fn rows(list: &mut List) {
     for (name, pickle) in pickles() {
         list.row(Run::AsRoot, format!("pending-of-deleted-{name}"), move |s| {
+            put_file(&s.put("deleted-never-used").pending(), &entries(&[&pickle]));
+        });
+    }
+    for (name, pickle) in foreign_pickles() {
+        list.row(Run::AsRoot, format!("foreign-pickle-{name}"), move |s| {
             put_file(&s.put("deleted-never-used").pending(), &entries(&[&pickle]));
         });
     }
