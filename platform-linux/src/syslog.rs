@@ -1,7 +1,8 @@
 //! Log lines to syslog as datagrams, in Swift's shape: `<PRI>tag: message` and a zero byte.
 //!
-//! Nothing here waits, but the first line 200 ms for a name server. A line that syslog does not take is lost and counted, and the count is sent
-//! as a line of its own as soon as syslog takes lines again.
+//! A wait is short: the first line waits 200 ms for a name server, and a line 100 ms for room in a
+//! full socket. A line that syslog does not take is lost and counted, and the count is sent as a line
+//! of its own as soon as syslog takes lines again; until then nothing waits.
 use std::io::{self, Write as _};
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -26,6 +27,8 @@ pub enum SyslogAt {
 /// Port 514 of this host: Swift's choice when `log_address` is no socket.
 const FALLBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 514);
 
+/// How long a line waits for room in a full socket; not again until one was taken.
+const FULL_PATIENCE: Duration = Duration::from_millis(100);
 /// How long the first line waits for the address of `log_udp_host`.
 const NAME_PATIENCE: Duration = Duration::from_millis(200);
 
@@ -104,7 +107,15 @@ impl Syslog {
         for _ in 0..2 {
             let Some(link) = self.link.take().or_else(|| self.connect().ok()) else { return false };
             let sent = match &link {
-                Link::Unix(socket) => socket.send(&self.datagram),
+                Link::Unix(socket) => match socket.send(&self.datagram) {
+                    // Ten lines fill the queue of a socket: a burst gives its reader a moment.
+                    Err(full) if full.kind() == io::ErrorKind::WouldBlock && self.lost == 0 => {
+                        let waited = socket.set_nonblocking(false);
+                        let sent = waited.and_then(|()| socket.send(&self.datagram));
+                        socket.set_nonblocking(true).and(sent)
+                    }
+                    sent => sent,
+                },
                 Link::Udp(socket, to) => socket.send_to(&self.datagram, to),
             };
             let full = matches!(&sent, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
@@ -140,6 +151,7 @@ impl Syslog {
                 }
                 let socket = UnixDatagram::unbound()?;
                 socket.set_nonblocking(true)?;
+                socket.set_write_timeout(Some(FULL_PATIENCE))?;
                 socket.connect(path)?;
                 Ok(Link::Unix(socket))
             }
