@@ -27,6 +27,7 @@ cargo xtask demo        audit a node of a thousand databases, some damaged, and 
 cargo xtask bench [DATABASES [ROUNDS]]
                         measure Swift, a plain loop, Martlet and a floor, into docs
 cargo xtask no-alloc    core names no allocator; a library that has one is found to
+cargo xtask stop-times    how long the daemon takes to end on SIGTERM, in each state
 cargo xtask planted     plant each bug of tests/bugs; the exhaustive test must find it
 cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs PyPI the first time)
 cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests under emulation
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         ["bench-measure", words @ ..] => bench::measure(words),
         ["bench-loop", devices] => bench::plain_loop(devices),
         ["no-alloc"] => no_alloc::run(),
+        ["stop-times"] => stop_times(),
         ["planted"] => planted::run(),
         ["fixtures"] => fixtures::run(),
         ["cross", rest @ ..] => cross::run(rest),
@@ -67,6 +69,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The tests that end the daemon in each state, one after the other; each prints its time.
+fn stop_times() -> Result<(), String> {
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.args(["test", "--quiet", "--package", "martlet-tests", "--test", "it", "daemon::stop"]);
+    steps::run_shown(cargo.args(["--", "--nocapture", "--test-threads=1"]))
 }
 
 /// `bench` with the numbers that were given, if any.
