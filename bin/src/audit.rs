@@ -174,18 +174,22 @@ fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Resu
     }
     let mut found = devices(&root, mount_check).map_err(|error| error.to_string())?.found;
     for name in wanted {
-        if !found.iter().any(|device| device.path.ends_with(name)) {
+        if !found.iter().any(|device| device.path.file_name() == Some(OsStr::new(name))) {
             return Err(format!("--device {name}: there is no such device in {}", root.display()));
         }
     }
     found.retain(|device| {
-        wanted.is_empty() || wanted.iter().any(|name| device.path.ends_with(name))
+        wanted.is_empty()
+            || wanted.iter().any(|name| device.path.file_name() == Some(OsStr::new(name)))
     });
     if partitions.is_empty() {
         return Ok(Ground::Named(found.into_iter().map(Target::Device).collect()));
     }
     let mut targets = Vec::new();
     for name in partitions {
+        if name.is_empty() || name.contains('/') {
+            return Err(format!("--partition {name}: not the name of a partition"));
+        }
         let paths = found.iter().map(|device| device.path.join("containers").join(name));
         let there: Vec<_> = paths.filter(|path| path.is_dir()).collect();
         if there.is_empty() {

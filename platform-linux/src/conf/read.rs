@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Files of a directory at most: a thousand times the few that packages put there.
@@ -63,6 +64,26 @@ fn names(conf: &Path) -> Result<Vec<PathBuf>, ConfError> {
 pub(super) fn read(file: &Path, room: usize) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(room).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+    // A FIFO would keep open(2) waiting for a writer, and with it the thread that takes signals.
+    let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let file = File::options().read(true).custom_flags(nonblocking).open(file)?;
+    if file.metadata()?.file_type().is_fifo() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a FIFO, not a file"));
+    }
+    file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifo_is_refused_and_holds_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fifo = folder.path().join("c.conf");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).expect("a FIFO");
+        let error = read(&fifo, 100).expect_err("there is nothing to read");
+        assert_eq!(error.to_string(), "a FIFO, not a file");
+    }
 }
