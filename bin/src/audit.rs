@@ -32,7 +32,7 @@ pub(crate) const SWIFT_CONF: &str = "/etc/swift/swift.conf";
 /// Paths read from stdin at most: rows of the device table.
 const PATHS_MAX: usize = martlet_platform_linux::drive::DEVICES_MAX;
 /// After a stop the process ends within this time, whatever a disk does.
-const GRACE: Duration = Duration::from_millis(900);
+pub(crate) const GRACE: Duration = Duration::from_millis(900);
 
 /// Without a conf, how long the last try of a deep audit may hold a lock: the default of `deep_hold`.
 const DEEP_HOLD: Duration = Duration::from_millis(500);

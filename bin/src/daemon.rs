@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use martlet_core::audit::{Conf, HashConf, Mode, Order, Report};
 use martlet_core::tally::Totals;
@@ -22,12 +21,10 @@ use martlet_platform_linux::state::Store;
 use martlet_platform_linux::syslog::SyslogAt;
 use martlet_platform_linux::watchdog::Watchdog;
 
-use crate::audit::{SWIFT_CONF, seed};
+use crate::audit::{GRACE, SWIFT_CONF, seed};
 use crate::exit;
 use crate::settings;
 
-/// After a stop the process ends within this time, whatever a disk does.
-const GRACE: Duration = Duration::from_millis(900);
 /// What a reload changes; all else needs a restart.
 const RELOADED: [&str; 12] = [
     "interval",
