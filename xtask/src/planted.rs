@@ -114,6 +114,7 @@ fn plant(copy: &Path, bug: &Path) -> Tried {
 fn make(copy: &Path) -> Result<(), String> {
     let root = Path::new(ROOT);
     copy_tree(&root.join("core"), &copy.join("core"))?;
+    copy_tree(&root.join("tests/src/model"), &copy.join("tests/model"))?;
     for (from, to) in [
         ("Cargo.lock", "Cargo.lock"),
         ("tests/src/model.rs", "tests/model.rs"),

@@ -1,0 +1,184 @@
+//! [`Ledger`]: the plain account of what an auditor was told.
+use martlet_core::audit::{Conf, Depth, Device, Event, Lane, Order, Step};
+use martlet_core::breaker::Breaker;
+use martlet_core::gate::BUFFER;
+use martlet_core::time::{Mono, Now};
+use martlet_core::walk::Walked;
+
+use super::events::{DUG_BROKEN, LOOKS};
+use super::{DEVICES, LANES};
+
+/// What the account keeps of a lane.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of what was told")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Account {
+    pub(super) device: Option<Device>,
+    /// When each database that was found and not yet reported was first looked at.
+    pub(super) open: Vec<Mono>,
+    /// The last look said damage.
+    pub(super) damaged: bool,
+    /// The second look said so too, on a device that is well.
+    pub(super) confirmed: bool,
+    /// The move was asked for while the configuration allowed it.
+    pub(super) allowed: bool,
+    /// The step handed out was answered by a move.
+    pub(super) moved: bool,
+    /// The trip of the device's breaker is being said.
+    pub(super) tripping: bool,
+    /// It was asked to save.
+    pub(super) saving: bool,
+    pub(super) walked: bool,
+    /// A look, a move or a walk was handed out and is not answered.
+    pub(super) begun: bool,
+    /// The second look found nothing wrong.
+    pub(super) cleared: bool,
+    /// The window that is to be reported next.
+    pub(super) closed: Option<(u64, u64)>,
+}
+
+/// What was told.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of what was told")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ledger {
+    pub(super) now: Now,
+    pub(super) conf: Conf,
+    pub(super) accounts: [Account; LANES],
+    pub(super) disks: Vec<u64>,
+    /// The breaker of each of them: what was told of it.
+    pub(super) breakers: Vec<Breaker>,
+    pub(super) ended: Vec<Device>,
+    pub(super) stopped: bool,
+    /// Passed and failed since the window began.
+    pub(super) window: (u64, u64),
+    pub(super) window_began: Mono,
+    /// Databases listed since the rate began to hold, and when that was.
+    pub(super) listed: u64,
+    pub(super) rate_began: Mono,
+    /// Audits reported in the pass.
+    pub(super) audited: u64,
+    pub(super) began: Option<Mono>,
+    pub(super) sweeping: bool,
+    /// The pass is one that a restart broke off.
+    pub(super) resumed: bool,
+    /// There is something that a stop would lose.
+    pub(super) unsaved: bool,
+    /// When it was last asked to save.
+    pub(super) saved: Option<Mono>,
+    /// A breaker tripped since.
+    pub(super) urgent: bool,
+    /// Passes that ended.
+    pub(super) passes: u8,
+}
+
+impl Ledger {
+    /// An empty account of an auditor that starts at `now`.
+    pub(super) fn new(conf: &Conf, now: Now) -> Self {
+        Self {
+            now,
+            accounts: Default::default(),
+            disks: Vec::new(),
+            breakers: Vec::new(),
+            ended: Vec::new(),
+            stopped: false,
+            window: (0, 0),
+            window_began: now.mono,
+            listed: 0,
+            rate_began: now.mono,
+            audited: 0,
+            began: None,
+            sweeping: false,
+            resumed: false,
+            unsaved: false,
+            saved: None,
+            urgent: false,
+            passes: 0,
+            conf: conf.clone(),
+        }
+    }
+
+    /// Takes a word from outside the lanes.
+    pub(super) fn ordered(&mut self, order: Order<'_>) {
+        match order {
+            Order::Stop => self.stopped = true,
+            Order::Rearm(device) => {
+                self.unsaved |= !self.stopped;
+                if let Some(breaker) = self.breakers.get_mut(usize::from(device.0)) {
+                    *breaker = Breaker::default();
+                }
+            }
+            Order::Reload(conf) => {
+                self.conf = Conf { mode: self.conf.mode, ..conf.clone() };
+                self.listed = 0;
+                self.rate_began = self.now.mono;
+            }
+        }
+    }
+
+    /// Takes the answer that `lane` gives to `step`.
+    pub(super) fn told(&mut self, lane: Lane, step: &Step<'_>, event: &Event<'_>) {
+        let account = &mut self.accounts[usize::from(lane.0)];
+        match (step, event) {
+            (Step::Devices, Event::Device { disk, past }) if self.disks.len() < DEVICES => {
+                self.disks.push(*disk);
+                if self.resumed && past.done {
+                    let row = u16::try_from(self.breakers.len()).unwrap_or(u16::MAX);
+                    self.ended.push(Device(row));
+                }
+                let new = past.breaker.next_pass();
+                self.breakers.push(if self.resumed { past.breaker } else { new });
+            }
+            (Step::Devices, Event::DevicesEnd(_)) => {
+                self.unsaved = true;
+            }
+            (Step::Walk(device), Event::Walked(walked)) => {
+                account.device = Some(*device);
+                match walked {
+                    Walked::Found(_) => {
+                        account.open.push(self.now.mono);
+                        self.listed += 1;
+                        // The gate forgives what was lost of 5 seconds.
+                        let span = self.now.mono.since(self.rate_began) + BUFFER;
+                        let budget = span.as_millis() / self.conf.spacing.as_millis();
+                        let budget = u64::try_from(budget).unwrap_or(u64::MAX);
+                        let budget = budget + 1 + u64::try_from(LANES).unwrap_or(0);
+                        assert!(self.listed <= budget, "the gate holds: {}", self.listed);
+                    }
+                    Walked::End => {
+                        self.ended.push(*device);
+                        account.walked = true;
+                    }
+                    Walked::Hit(..) | Walked::Going => {}
+                }
+            }
+            (Step::Check(_), Event::Checked(seen)) => {
+                account.damaged = *seen == LOOKS[4];
+                if *seen == LOOKS[5] && self.stopped {
+                    account.open.pop();
+                }
+            }
+            (Step::Dig(_), Event::Dug(dug)) => {
+                account.damaged = dug.seen == DUG_BROKEN.seen;
+                if dug.is_interrupted() && self.stopped {
+                    account.open.pop();
+                }
+            }
+            (Step::Confirm(_, depth), Event::Confirmed(second)) => {
+                let deep = *depth == Depth::Deep && second.dug == Some(&DUG_BROKEN);
+                let damaged = second.seen == LOOKS[4] || deep;
+                account.confirmed = damaged && second.around.device_well;
+                account.cleared = second.seen == LOOKS[0] && *depth == Depth::Stat;
+            }
+            (Step::Move(..), Event::Moved(result)) => {
+                account.moved = result.is_ok();
+                if let Some(device) = account.device.filter(|_| account.moved) {
+                    self.breakers[usize::from(device.0)].count();
+                }
+            }
+            _ => {}
+        }
+        if account.walked && account.open.is_empty() {
+            account.device = None;
+            account.walked = false;
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What must hold of each step that is handed out, by the account of what was told before.
+use martlet_core::audit::{BUSY_AFTER, Fate, Lane, Mode, Report, SAVE_EVERY, Step};
+use martlet_core::tally::WINDOW;
+use martlet_core::time::Mono;
+use martlet_core::verdict::{Counts, Verdict};
+
+use super::events::{MOVES, PATH};
+use super::ledger::Ledger;
+
+impl Ledger {
+    /// Checks a step that is handed to `lane`; `taken`: it is answered at once. Returns until when the
+    /// lane waits, if it does.
+    pub(super) fn check_step(&mut self, lane: Lane, step: &Step<'_>, taken: bool) -> Option<Mono> {
+        let place = usize::from(lane.0);
+        match step {
+            Step::Wait(until) => {
+                assert!(self.now.mono < *until, "a wait lies in the future");
+                return Some(*until);
+            }
+            Step::Exit => {
+                assert!(self.stopped || self.conf.mode == Mode::Once, "nobody told it to leave");
+                assert!(self.stopped || self.passes == 1, "it left before the pass had ended");
+                assert!(!self.unsaved || self.conf.mode == Mode::Once, "it left without saving");
+                return Some(Mono::FAR);
+            }
+            Step::Save => {
+                assert_eq!(self.conf.mode, Mode::Forever, "a single pass keeps nothing");
+                assert!(self.unsaved || self.stopped, "there is nothing to save");
+                let account = &mut self.accounts[place];
+                if !account.saving {
+                    let since = self.saved.map(|at| self.now.mono.since(at));
+                    let soon = since.is_some_and(|since| since < SAVE_EVERY);
+                    assert!(!soon || self.urgent || self.stopped, "saved after {since:?}");
+                    (self.saved, self.urgent) = (Some(self.now.mono), false);
+                }
+                account.saving = !taken;
+                if taken && (self.stopped || !self.sweeping) {
+                    self.unsaved = false;
+                }
+            }
+            Step::Walk(device) => {
+                let disk = self.disks.get(usize::from(device.0));
+                for (other, account) in self.accounts.iter().enumerate() {
+                    let theirs =
+                        account.device.and_then(|held| self.disks.get(usize::from(held.0)));
+                    assert!(
+                        other == place || theirs.is_none() || theirs != disk,
+                        "two lanes never work on one physical disk"
+                    );
+                }
+                assert!(!self.ended.contains(device), "a device is walked once in a pass");
+            }
+            Step::Check(path) | Step::Dig(path) | Step::Confirm(path, _) => {
+                assert_eq!(path.as_bytes(), PATH, "the path is the one that was found");
+                let open = !self.accounts[place].open.is_empty();
+                assert!(open, "a database is looked at only until it is reported");
+            }
+            Step::Move(..) => {
+                let account = &mut self.accounts[place];
+                assert!(account.damaged && account.confirmed, "moved without two looks");
+                account.allowed |= self.conf.quarantine;
+                assert!(account.allowed, "moved against the configuration");
+                let breaker = account.device.map(|it| self.breakers[usize::from(it.0)]);
+                let held = breaker.is_none_or(|it| it.tripped || MOVES <= it.moved);
+                assert!(!held, "moved against the breaker: {breaker:?}");
+            }
+            Step::Report(report) => self.check_report(place, report, taken),
+            Step::Devices => {}
+        }
+        None
+    }
+
+    fn check_report(&mut self, place: usize, report: &Report<'_>, taken: bool) {
+        match report {
+            Report::Tripped(tripped) => {
+                let account = &mut self.accounts[place];
+                let breaker = &mut self.breakers[usize::from(tripped.device.0)];
+                assert_eq!(account.device, Some(tripped.device), "each lane trips its own device");
+                assert!(account.confirmed, "tripped by what is not to be moved");
+                if !account.tripping {
+                    assert!(!breaker.tripped, "a trip is said once");
+                    assert_eq!(breaker.moved, MOVES, "tripped before the limit");
+                    breaker.tripped = true;
+                    self.urgent = true;
+                }
+                account.tripping = !taken;
+            }
+            Report::Audited(audited) => {
+                let account = &mut self.accounts[place];
+                assert!(!account.open.is_empty(), "reported what nobody found");
+                let verdict = audited.judged.verdict;
+                let first = account.open.iter().min().copied().unwrap_or(self.now.mono);
+                if verdict == Verdict::Busy && !account.damaged {
+                    let waited = self.now.mono.since(first);
+                    assert!(BUSY_AFTER <= waited, "called busy after {waited:?}");
+                }
+                assert_eq!(audited.fate == Fate::Moved, account.moved, "a move is told as it was");
+                let cleared = !account.cleared || verdict == Verdict::Sound;
+                assert!(cleared, "the second look counts, not the first");
+                if taken {
+                    self.audited += 1;
+                    let looked = self.now.mono; // one of the open ones; which one is its affair
+                    let done = account
+                        .open
+                        .iter()
+                        .position(|at| *at == looked || looked.since(*at) == audited.took);
+                    account.open.remove(done.unwrap_or(0));
+                    match audited.judged.counts {
+                        Counts::Passed => self.window.0 += 1,
+                        Counts::Failed => self.window.1 += 1,
+                        Counts::Neither => {}
+                    }
+                    if WINDOW <= self.now.mono.since(self.window_began) {
+                        account.closed = Some(std::mem::take(&mut self.window));
+                        self.window_began = self.now.mono;
+                    }
+                    account.damaged = false;
+                    account.cleared = false;
+                    account.confirmed = false;
+                    account.allowed = false;
+                    account.moved = false;
+                }
+            }
+            Report::Window(window) => {
+                let said = Some((window.passed, window.failed));
+                let account = &mut self.accounts[place];
+                assert_eq!(said, account.closed, "a full window says what was counted in it");
+                if taken {
+                    account.closed = None;
+                }
+            }
+            Report::Leaving(window) => {
+                assert!(self.stopped, "nobody told it to leave");
+                let said = (window.passed, window.failed);
+                assert_eq!(said, self.window, "the last window says what was counted in it");
+            }
+            Report::Ended(ended) => {
+                assert!(self.accounts.iter().all(|it| it.open.is_empty()), "ended too early");
+                let all = self.disks.len();
+                assert!(self.ended.len() == all || self.stopped, "a device was not walked");
+                assert_eq!(
+                    (ended.window.passed, ended.window.failed),
+                    self.window,
+                    "the window so far"
+                );
+                assert_eq!(ended.totals.audited(), self.audited, "the totals are the pass's own");
+                if taken {
+                    self.passes = self.passes.saturating_add(1);
+                    self.resumed = false;
+                    self.sweeping = false;
+                }
+            }
+            Report::Began(_) => {
+                assert!(!self.sweeping, "a pass begins after the last one ended");
+                if taken {
+                    self.sweeping = true;
+                    self.audited = 0;
+                    self.began = Some(self.now.mono);
+                    self.disks.clear();
+                    self.breakers.clear();
+                    self.ended.clear();
+                }
+            }
+            Report::Hit(..) => {}
+        }
+    }
+}
