@@ -70,7 +70,8 @@ fn finding(finding: &Finding) -> Json {
         "code": finding.code.word(),
         "expected": value(finding.expected),
         "found": value(finding.found),
-        "where": finding.code.place(),
+        "where": finding.place().to_string(),
+        "next": finding.code.advice().next,
     })
 }
 

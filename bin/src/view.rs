@@ -7,11 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use martlet_core::advice::Advice;
 use martlet_core::audit::{Audited, Ended, Report};
 use martlet_core::check::Cell;
 use martlet_core::tally::Totals;
 use martlet_core::time::Mono;
-use martlet_core::verdict::Verdict;
+use martlet_core::verdict::{FindingCode, Verdict};
 use martlet_platform_linux::clock;
 use martlet_platform_linux::drive::Said;
 use martlet_platform_linux::logging::Name;
@@ -55,6 +56,8 @@ struct State {
     totals: Totals,
     slowest: Option<(Duration, String)>,
     named: Vec<String>,
+    /// What was found, each code once.
+    codes: Vec<FindingCode>,
     ended: Option<Ended>,
     /// Stdout took no more: a closed pipe.
     broken: bool,
@@ -80,6 +83,7 @@ impl View {
             totals: Totals::default(),
             slowest: None,
             named: Vec::new(),
+            codes: Vec::new(),
             ended: None,
             broken: false,
         };
@@ -117,11 +121,16 @@ impl View {
         if state.slowest.as_ref().is_none_or(|(slowest, _)| *slowest < audited.took) {
             state.slowest = Some((audited.took, name()));
         }
+        for finding in &audited.judged.findings {
+            if !state.codes.contains(&finding.code) {
+                state.codes.push(finding.code);
+            }
+        }
         let ordinary = matches!(verdict, Verdict::Sound | Verdict::Deleted | Verdict::Vanished);
         let line = || {
             let mut line = format!("{:<14} {}", verdict.word(), name());
             for finding in &audited.judged.findings {
-                let _ = write!(line, "  {}", finding.code.word());
+                let _ = write!(line, "  {finding}");
             }
             if !said.words.is_empty() {
                 let _ = write!(line, "  ({})", said.words);
@@ -207,6 +216,10 @@ impl View {
         }
         if let Some((took, name)) = &state.slowest {
             let _ = writeln!(text, "slowest: {:.1} ms, {name}", took.as_secs_f64() * 1e3);
+        }
+        for code in &state.codes {
+            let Advice { meaning, next, .. } = code.advice();
+            let _ = writeln!(text, "{}: {meaning} {next}", code.word());
         }
         if !self.options.lines {
             for line in &state.named {

@@ -10,7 +10,7 @@
 use crate::check::Code;
 use crate::refusal::refusal;
 use crate::sums::{Policy, Stored, Sums};
-use crate::verdict::{Finding, FindingCode, Findings, Judged, Value, Verdict};
+use crate::verdict::{Finding, FindingCode, Findings, Judged, Part, Value, Verdict};
 
 /// Bytes kept of what SQLite says about the structure. Its lines are shorter, names apart.
 pub const LINE_MAX: usize = 160;
@@ -193,27 +193,28 @@ fn judge_rows(deep: &Deep) -> Findings {
     if deep.object == Table::Ordinary {
         if let Some(stored) = sums.wrong_hash() {
             let found = stored.map_or(Value::Nothing, Value::Md5);
-            note(&mut findings, FindingCode::RowsHash, Value::Md5(sums.hash()), found);
+            note(&mut findings, FindingCode::RowsHash, Part::Whole, Value::Md5(sums.hash()), found);
         }
         judge_counts(&mut findings, sums);
         judge_index(&mut findings, deep);
-        if let (1.., first) = sums.strange() {
-            let row = first.map_or(Value::Nothing, Value::Int);
-            note(&mut findings, FindingCode::RowsValue, Value::Nothing, row);
+        if let (rows @ 1.., first) = sums.strange() {
+            let row = first.map_or(Part::Whole, Part::Row);
+            let (none, found) = (Value::Int(0), Value::Int(count(rows)));
+            note(&mut findings, FindingCode::RowsValue, row, none, found);
         }
         if deep.index == Index::Ordinary && sums.has_twins() {
-            note(&mut findings, FindingCode::RowsTwin, Value::Nothing, Value::Nothing);
+            plain(&mut findings, FindingCode::RowsTwin);
         }
     }
     if deep.object != Table::Ordinary || !deep.triggers {
-        note(&mut findings, FindingCode::RowsSchema, Value::Nothing, Value::Nothing);
+        plain(&mut findings, FindingCode::RowsSchema);
     }
     if deep.metadata == Metadata::Strange {
-        note(&mut findings, FindingCode::RowsMetadata, Value::Nothing, Value::Nothing);
+        plain(&mut findings, FindingCode::RowsMetadata);
     }
     if deep.strange_ranges != 0 {
         let found = Value::Int(count(deep.strange_ranges));
-        note(&mut findings, FindingCode::RowsShardRange, Value::Int(0), found);
+        note(&mut findings, FindingCode::RowsShardRange, Part::Whole, Value::Int(0), found);
     }
     findings
 }
@@ -251,7 +252,7 @@ fn judge_pair(findings: &mut Findings, sum: &Policy, count: Option<i64>, bytes: 
     {
         if found != Some(expected) {
             let found = found.map_or(Value::Nothing, Value::Int);
-            note(findings, code, Value::Int(expected), found);
+            note(findings, code, Part::Policy(sum.index), Value::Int(expected), found);
         }
     }
 }
@@ -266,12 +267,12 @@ fn judge_index(findings: &mut Findings, deep: &Deep) {
         }
         Index::Ordinary | Index::Missing | Index::Foreign => (Value::Nothing, Value::Nothing),
     };
-    note(findings, FindingCode::RowsIndex, expected, found);
+    note(findings, FindingCode::RowsIndex, Part::Whole, expected, found);
 }
 
 /// Adds a finding, once. Beyond [`crate::verdict::FINDINGS_MAX`] it would say nothing new.
-fn note(findings: &mut Findings, code: FindingCode, expected: Value, found: Value) {
-    let finding = Finding { code, expected, found };
+fn note(findings: &mut Findings, code: FindingCode, part: Part, expected: Value, found: Value) {
+    let finding = Finding { code, part, expected, found };
     if !findings.contains(&finding) {
         let _ = findings.push(finding);
     }
@@ -279,8 +280,12 @@ fn note(findings: &mut Findings, code: FindingCode, expected: Value, found: Valu
 
 fn one(code: FindingCode) -> Findings {
     let mut findings = Findings::new();
-    note(&mut findings, code, Value::Nothing, Value::Nothing);
+    plain(&mut findings, code);
     findings
+}
+
+fn plain(findings: &mut Findings, code: FindingCode) {
+    note(findings, code, Part::Whole, Value::Nothing, Value::Nothing);
 }
 
 fn count(number: u64) -> i64 {

@@ -30,7 +30,9 @@ pub mod path;
 
 pub mod gate;
 
+pub mod advice;
 pub mod check;
+pub mod finding;
 pub mod metadata;
 pub mod page;
 pub mod pending;

@@ -4,7 +4,7 @@
 //! `containers/PARTITION/SUFFIX/HASH/HASH[_EPOCH].db`, HASH being an MD5 sum over its names.
 use crate::check::Cell;
 use crate::path::DbPath;
-use crate::verdict::{Finding, FindingCode, Findings, Value};
+use crate::verdict::{Finding, FindingCode, Findings, Part, Value};
 use md5::{Digest as _, Md5};
 
 /// The cluster's secrets from `swift.conf`, without which no place can be judged.
@@ -40,7 +40,7 @@ pub fn place(
 ) -> Findings {
     let mut findings = Findings::new();
     let mut note = |code, expected, found| {
-        let full = findings.push(Finding { code, expected, found });
+        let full = findings.push(Finding { code, part: Part::Whole, expected, found });
         debug_assert!(full.is_ok(), "four levels fit");
     };
     let (Cell::Text(account), Cell::Text(container)) = (account, container) else {

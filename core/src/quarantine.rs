@@ -48,15 +48,14 @@ pub fn what(judged: &Judged, around: Around) -> Option<What> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::{Counts, Finding, FindingCode, Findings, Value, Verdict};
+    use crate::verdict::{Counts, Finding, FindingCode, Findings, Verdict};
 
     const ALONE: Siblings = Siblings { others: 0, epochs: false };
     const WELL: Around = Around { device_well: true, same: true, siblings: ALONE };
 
     fn damaged(code: FindingCode) -> Judged {
         let mut findings = Findings::new();
-        let finding = Finding { code, expected: Value::Nothing, found: Value::Nothing };
-        assert!(findings.push(finding).is_ok());
+        assert!(findings.push(Finding::plain(code)).is_ok());
         Judged { verdict: Verdict::Damaged, counts: Counts::Failed, findings }
     }
 

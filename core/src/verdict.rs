@@ -3,13 +3,11 @@
 //! Decided by the codes of SQLite and the kernel, never by the text of a message. Only
 //! `structure-*` findings ever let a database be moved, so whatever is in doubt is not one.
 use crate::check::{Cell, Fault, Seen, Stat};
+pub use crate::finding::{FINDINGS_MAX, Finding, FindingCode, Findings, Part, Place, Value};
 use crate::path::DbPath;
 use crate::place::{HashPath, place};
 use crate::refusal::refusal;
 use crate::stamp;
-
-/// Findings kept of one audit at most; one more would say nothing new to an operator.
-pub const FINDINGS_MAX: usize = 8;
 
 /// What became of one audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,186 +84,6 @@ pub enum Counts {
     Neither,
 }
 
-/// What is wrong, for good: the codes are stable across versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FindingCode {
-    /// SQLite: the file is corrupt (`SQLITE_CORRUPT`).
-    StructureCorrupt,
-    /// SQLite: the file is not a database (`SQLITE_NOTADB`).
-    StructureNotADatabase,
-    /// `PRAGMA quick_check` found something.
-    StructureCheck,
-    /// The file is not as long as its header says.
-    StructureSize,
-    /// The file has no bytes.
-    StatEmptyFile,
-    /// A table, view or column that Swift reads is missing or foreign.
-    StatSchema,
-    /// `container_stat` has no row.
-    StatRowMissing,
-    /// A timestamp that Swift cannot read, where it has to.
-    StatTimestamp,
-    /// A text that is not UTF-8.
-    StatNotUtf8,
-    /// A pending entry that Swift can never merge.
-    StatPending,
-    /// The metadata of a sharded container is not what Swift can read.
-    StatMetadata,
-    /// A shard range is not what Swift can read.
-    StatShardRange,
-    /// The hash over the object rows is not the stored one.
-    RowsHash,
-    /// A policy's object count is not that of its rows.
-    RowsCount,
-    /// A policy's bytes are not those of its rows.
-    RowsBytes,
-    /// The index does not hold what the table holds, or not in order, or is missing.
-    RowsIndex,
-    /// A row holds a value that Swift never writes.
-    RowsValue,
-    /// A name is there more than once in one policy.
-    RowsTwin,
-    /// The object table or its triggers are missing or foreign.
-    RowsSchema,
-    /// The metadata is not what Swift can read.
-    RowsMetadata,
-    /// A shard range is not what Swift can read.
-    RowsShardRange,
-    /// The directory is not the hash of account and container.
-    PlaceHash,
-    /// The file is not named after its directory.
-    PlaceFile,
-    /// The suffix directory is not the hash's end.
-    PlaceSuffix,
-    /// The partition cannot be one of this hash.
-    PlacePartition,
-}
-
-impl FindingCode {
-    /// Every code, in the order of the manual.
-    pub const ALL: [Self; 25] = [
-        Self::StructureCorrupt,
-        Self::StructureNotADatabase,
-        Self::StructureCheck,
-        Self::StructureSize,
-        Self::StatEmptyFile,
-        Self::StatSchema,
-        Self::StatRowMissing,
-        Self::StatTimestamp,
-        Self::StatNotUtf8,
-        Self::StatPending,
-        Self::StatMetadata,
-        Self::StatShardRange,
-        Self::RowsHash,
-        Self::RowsCount,
-        Self::RowsBytes,
-        Self::RowsIndex,
-        Self::RowsValue,
-        Self::RowsTwin,
-        Self::RowsSchema,
-        Self::RowsMetadata,
-        Self::RowsShardRange,
-        Self::PlaceHash,
-        Self::PlaceFile,
-        Self::PlaceSuffix,
-        Self::PlacePartition,
-    ];
-
-    /// The code as it is printed.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::StructureCorrupt => "structure-corrupt",
-            Self::StructureNotADatabase => "structure-not-a-database",
-            Self::StructureCheck => "structure-check",
-            Self::StructureSize => "structure-size",
-            Self::StatEmptyFile => "stat-empty-file",
-            Self::StatSchema => "stat-schema",
-            Self::StatRowMissing => "stat-row-missing",
-            Self::StatTimestamp => "stat-timestamp",
-            Self::StatNotUtf8 => "stat-not-utf8",
-            Self::StatPending => "stat-pending",
-            Self::StatMetadata => "stat-metadata",
-            Self::StatShardRange => "stat-shard-range",
-            Self::RowsHash => "rows-hash",
-            Self::RowsCount => "rows-count",
-            Self::RowsBytes => "rows-bytes",
-            Self::RowsIndex => "rows-index",
-            Self::RowsValue => "rows-value",
-            Self::RowsTwin => "rows-twin",
-            Self::RowsSchema => "rows-schema",
-            Self::RowsMetadata => "rows-metadata",
-            Self::RowsShardRange => "rows-shard-range",
-            Self::PlaceHash => "place-hash",
-            Self::PlaceFile => "place-file",
-            Self::PlaceSuffix => "place-suffix",
-            Self::PlacePartition => "place-partition",
-        }
-    }
-
-    /// Where in or around the database it is seen.
-    #[must_use]
-    pub const fn place(self) -> &'static str {
-        match self {
-            Self::StructureCorrupt
-            | Self::StructureNotADatabase
-            | Self::StructureCheck
-            | Self::StructureSize
-            | Self::StatEmptyFile => "file",
-            Self::StatSchema | Self::RowsSchema => "schema",
-            Self::StatRowMissing | Self::StatTimestamp | Self::StatNotUtf8 => "container_stat",
-            Self::StatPending => "pending",
-            Self::StatMetadata | Self::RowsMetadata => "metadata",
-            Self::StatShardRange | Self::RowsShardRange => "shard_range",
-            Self::RowsHash
-            | Self::RowsCount
-            | Self::RowsBytes
-            | Self::RowsIndex
-            | Self::RowsValue
-            | Self::RowsTwin => "object",
-            Self::PlaceHash | Self::PlaceFile | Self::PlaceSuffix | Self::PlacePartition => "path",
-        }
-    }
-
-    /// Whether this is damage of the file itself, for which alone a database may be moved.
-    #[must_use]
-    pub const fn is_structure(self) -> bool {
-        matches!(
-            self,
-            Self::StructureCorrupt
-                | Self::StructureNotADatabase
-                | Self::StructureCheck
-                | Self::StructureSize
-        )
-    }
-}
-
-/// A value that was expected or found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Value {
-    /// There is nothing to say beyond the code.
-    #[default]
-    Nothing,
-    /// A count or a size.
-    Int(i64),
-    /// An MD5 sum or a part of one.
-    Md5([u8; 16]),
-}
-
-/// One thing wrong with a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Finding {
-    /// What.
-    pub code: FindingCode,
-    /// What should have been there.
-    pub expected: Value,
-    /// What was.
-    pub found: Value,
-}
-
-/// The findings of one audit, the gravest first.
-pub type Findings = heapless::Vec<Finding, FINDINGS_MAX>;
-
 /// The whole outcome of one audit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Judged {
@@ -288,8 +106,7 @@ impl Judged {
     #[must_use]
     pub fn damaged(code: FindingCode) -> Self {
         let mut judged = Self::plain(Verdict::Damaged, Counts::Failed);
-        let finding = Finding { code, expected: Value::Nothing, found: Value::Nothing };
-        let full = judged.findings.push(finding);
+        let full = judged.findings.push(Finding::plain(code));
         debug_assert!(full.is_ok(), "a list with room for {FINDINGS_MAX} was empty");
         judged
     }

@@ -90,6 +90,15 @@ pub fn look(path: &Path, hold: Duration, around: &Around) -> Dug {
     Dug { seen, read, tries }
 }
 
+/// The words of SQLite or the kernel for a code, for people.
+pub(crate) fn words(code: Code) -> String {
+    if code.errno == 0 {
+        rusqlite::ffi::code_to_str(code.sqlite).to_owned()
+    } else {
+        crate::python::os_error(&io::Error::from_raw_os_error(code.errno))
+    }
+}
+
 /// Why a read ended early.
 #[derive(Clone, Copy, Debug)]
 enum Stop {

@@ -221,7 +221,7 @@ impl<const LANES: usize> Drive<LANES> {
                     self.tell(lane, Event::Saved);
                 }
                 Job::Check(path) => self.tell(lane, Event::Checked(hands.check(&path))),
-                Job::Dig(path) => self.tell(lane, Event::Dug(&hands.dig(&path))),
+                Job::Dig(path) => self.tell(lane, Event::Dug(hands.dig(&path))),
                 Job::Confirm(path, depth) => {
                     self.tell(lane, Event::Confirmed(hands.confirm(&path, depth)));
                 }
@@ -298,10 +298,10 @@ impl<const LANES: usize> Drive<LANES> {
             }
             _ => hands.place(),
         };
-        // Only a failure has words, so an ordinary audit allocates nothing for them.
-        let failed =
-            matches!(kept, Kept::Audited(_, judged, ..) if judged.counts == Counts::Failed);
-        let words = if failed { hands.words() } else { String::new() };
+        // What passed has no words, so an ordinary audit allocates nothing for them.
+        let has_words = matches!(kept, Kept::Audited(_, judged, ..)
+            if judged.counts == Counts::Failed || !judged.findings.is_empty());
+        let words = if has_words { hands.words() } else { String::new() };
         let device = match kept {
             Kept::Tripped(tripped) => Some(tripped.device),
             Kept::Began(_)

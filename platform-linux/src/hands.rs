@@ -8,7 +8,7 @@ use std::time::Duration;
 use martlet_core::audit::{Depth, Device, Second};
 use martlet_core::check::{Cell, Seen};
 use martlet_core::cursor::Place;
-use martlet_core::deep::Dug;
+use martlet_core::deep::{DeepSeen, Dug};
 use martlet_core::page::{self, Beside};
 use martlet_core::path::DbPath;
 use martlet_core::quarantine::{Around, Siblings, What};
@@ -90,7 +90,7 @@ pub struct Hands {
     peek: Option<Peek>,
     hold: Duration,
     process: deep::Around,
-    /// What the second deep look brought back.
+    /// What the last deep look brought back, if the database looked at last had one.
     dug: Option<Dug>,
     /// The row being walked.
     walking: Option<Device>,
@@ -174,6 +174,7 @@ impl Hands {
     /// SQLite, which gets to it only when the reader has closed it.
     pub fn check(&mut self, path: &DbPath) -> Seen<'_> {
         self.moved = None;
+        self.dug = None;
         let peek = self.peek.take();
         let found = self.file.is_none() && path.is_whole() && self.walker.path() == path.as_bytes();
         let here = self.walker.here().filter(|_| found);
@@ -200,9 +201,8 @@ impl Hands {
     }
 
     /// Looks deeply at a database.
-    #[must_use]
-    pub fn dig(&self, path: &DbPath) -> Dug {
-        deep::look(&said(path), self.hold, &self.process)
+    pub fn dig(&mut self, path: &DbPath) -> &Dug {
+        self.dug.insert(deep::look(&said(path), self.hold, &self.process))
     }
 
     /// Looks once more, as deeply as before, and around.
@@ -220,10 +220,10 @@ impl Hands {
             });
         let siblings = siblings(path);
         self.identity = before.ok();
-        self.dug = match depth {
-            Depth::Stat => None,
-            Depth::Deep => Some(self.dig(path)),
-        };
+        self.dug = None;
+        if depth == Depth::Deep {
+            self.dig(path);
+        }
         let seen = self.checker.look(path);
         let same = self.identity.is_some() && identity(&said).ok() == self.identity;
         // A directory that cannot be listed may hold a sound neighbour, or another epoch.
@@ -254,10 +254,14 @@ impl Hands {
         self.checker.names()
     }
 
-    /// The words of SQLite or the kernel for what ended the last look.
+    /// The words of SQLite or the kernel for what the last look found or what ended it.
     #[must_use]
     pub fn words(&self) -> String {
-        self.checker.words()
+        match self.dug.as_ref().map(|dug| &dug.seen) {
+            Some(DeepSeen::Broken(line)) => String::from_utf8_lossy(line).into_owned(),
+            Some(DeepSeen::Error(code)) => deep::words(*code),
+            Some(DeepSeen::Whole(_) | DeepSeen::Not(_)) | None => self.checker.words(),
+        }
     }
 
     /// The retiring file that ended the last look, if it was not the database itself.

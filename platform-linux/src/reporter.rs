@@ -109,8 +109,21 @@ impl Reporter<'_> {
         if let (Fate::NotMoved(_), Some(Err(error))) = (audited.fate, said.moved) {
             log::error!("Could not quarantine {path}: {error}");
         }
-        if audited.judged.verdict == Verdict::Misplaced {
-            self.misplaced(audited);
+        match audited.judged.verdict {
+            Verdict::Misplaced => self.misplaced(audited),
+            // Swift passes it or skips it as deleted, so no line of Swift's tells of it.
+            Verdict::Damaged if audited.judged.counts != Counts::Failed => {
+                damaged(path, audited, said.words);
+            }
+            Verdict::Sound
+            | Verdict::Deleted
+            | Verdict::Vanished
+            | Verdict::Busy
+            | Verdict::Damaged
+            | Verdict::Unreadable
+            | Verdict::DeviceError
+            | Verdict::NeedsRecovery
+            | Verdict::Unsettled => {}
         }
         if let Some(statsd) = &self.statsd {
             statsd.timing("timing", audited.took.as_secs_f64() * 1000.0);
@@ -192,6 +205,21 @@ impl Reporter<'_> {
         if let Err(error) = recon::dump(file, entries, RECON_PATIENCE, self.pause) {
             log::error!("{error}");
         }
+    }
+}
+
+/// What a deep audit alone finds: a line a database, with what to do about the gravest finding.
+fn damaged(path: Name<'_>, audited: &Audited<'_>, words: &str) {
+    let findings: Vec<_> = audited.judged.findings.iter().map(ToString::to_string).collect();
+    let mut line = findings.join(", ");
+    if !words.is_empty() {
+        line = format!("{line}: {words}");
+    }
+    match audited.judged.findings.first() {
+        Some(first) if audited.fate != Fate::Moved => {
+            log::error!("Damaged {path}: {line}. {}", first.code.advice().next);
+        }
+        Some(_) | None => log::error!("Damaged {path}: {line}"),
     }
 }
 

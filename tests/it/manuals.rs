@@ -1,4 +1,5 @@
 //! The manuals, the README and the program say the same.
+use martlet_core::advice::Advice;
 use martlet_core::conf::{OPTIONS, Opt, Owner};
 use martlet_core::verdict::{FindingCode, Verdict};
 use std::fmt::Write as _;
@@ -132,14 +133,56 @@ fn the_manual_has_a_paragraph_for_each_verdict_and_finding() {
     check("FINDINGS", FindingCode::ALL.iter().map(|code| code.word()).collect());
 }
 
-#[test]
-fn each_finding_has_its_cause_and_what_to_do() {
-    let manual = text(&dist("martlet.1"));
-    for (name, said) in entries(&manual, "FINDINGS") {
-        let (meaning, rest) = said.split_once("Cause: ").unwrap_or_else(|| panic!("{name}: cause"));
-        let advice = rest.split_once('.').map_or("", |(_cause, advice)| advice);
-        assert!(20 < meaning.len() && 20 < advice.len(), "{name}: {meaning:?}, {advice:?}");
+/// Where the findings begin in the manual, and what follows them.
+const FINDINGS: (&str, &str) = (".Ss The file itself\n", ".Sh FILES\n");
+
+/// The manual's list of findings, as their own table has it.
+fn findings() -> String {
+    let mut text = String::new();
+    for (head, first) in [
+        ("The file itself", "structure-"),
+        ("What Swift reads of it", "stat-"),
+        ("Its object rows", "rows-"),
+        ("Its place", "place-"),
+    ] {
+        writeln!(text, ".Ss {head}").expect("a string");
+        if first == "rows-" {
+            text.push_str(
+                "A deep audit alone finds these, and they are never moved by themselves.\n",
+            );
+        }
+        text.push_str(".Bl -tag -width Ds\n");
+        for code in FindingCode::ALL.iter().filter(|code| code.word().starts_with(first)) {
+            let Advice { meaning, cause, next } = code.advice();
+            let cause = format!("Cause: {}{}", cause[..1].to_lowercase(), &cause[1..]);
+            // Each sentence begins a line, as manuals have it.
+            let said = [meaning, &cause, next].map(|text| text.replace(". ", ".\n"));
+            let said: Vec<_> = said.iter().flat_map(|text| text.lines()).map(filled).collect();
+            let said = said.join("\n");
+            // A line that begins with a point would be a command of the manual's own.
+            let said = said.replace("\n.", "\n\\&.");
+            writeln!(text, ".It Cm {}\n{said}", code.word()).expect("a string");
+        }
+        text.push_str(".El\n");
     }
+    text
+}
+
+#[test]
+fn the_manual_of_the_findings_is_their_table() {
+    let path = dist("martlet.1");
+    let manual = text(&path);
+    let (head, rest) = manual.split_once(FINDINGS.0).expect("the section");
+    let (_, tail) = rest.split_once(FINDINGS.1).expect("the section after it");
+    let expected = format!("{head}{}{}{tail}", findings(), FINDINGS.1);
+    if std::env::var_os("MARTLET_SAMPLE").is_some_and(|value| value == "write") {
+        fs::write(&path, &expected).expect("the manual");
+    }
+    assert_eq!(
+        text(&path),
+        expected,
+        "the table has changed: MARTLET_SAMPLE=write cargo test -p martlet-tests manuals"
+    );
 }
 
 /// The words that the program's command line is made of, as its source has them.

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use martlet_core::verdict::FindingCode;
 use martlet_tests::command::martlet;
 use martlet_tests::daemon::conf;
 use martlet_tests::damage;
@@ -164,6 +165,7 @@ fn json_is_one_object_a_database() {
     let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
     let finding = json!({
         "code": "stat-empty-file", "expected": null, "found": null, "where": "file",
+        "next": FindingCode::StatEmptyFile.advice().next,
     });
     assert_eq!(found["findings"], json!([finding]));
     assert_eq!((&found["account"], &found["counts"]), (&Value::Null, &json!("failed")));
@@ -205,4 +207,42 @@ fn a_dry_run_moves_nothing_and_a_run_does() {
     let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
     let moved = found["moved_to"].as_str().expect("it says where");
     assert!(!placed.dir.exists() && Path::new(moved).exists(), "{found}");
+}
+
+/// What `check --deep` says of a database, as one line for each finding.
+fn deeply(placed: &Placed) -> (Value, Vec<String>) {
+    let words = ["check", "--deep", "--json"].map(OsStr::new);
+    let said = run(&[words[0], words[1], words[2], placed.db().as_os_str()]);
+    let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
+    let findings = found["findings"].as_array().expect("a list").iter().map(|it| {
+        let text = |key: &str| it[key].as_str().expect("a text").to_owned();
+        format!("{} {} {} {}", text("code"), text("where"), it["expected"], it["found"])
+    });
+    let findings = findings.collect();
+    (found, findings)
+}
+
+#[test]
+fn a_deep_finding_says_where_and_how_much() {
+    let tree = Tree::new();
+    let placed = tree.add("sda", named("two-policies"));
+    damage::sql(
+        &placed.db(),
+        "UPDATE policy_stat SET object_count = object_count + 1000 WHERE storage_policy_index = 1",
+    );
+    let (found, findings) = deeply(&placed);
+    assert_eq!((&found["verdict"], &found["counts"]), (&json!("damaged"), &json!("passed")));
+    assert_eq!(findings, ["rows-count object, policy 1 12 1012"]);
+    assert_eq!(found["findings"][0]["next"], json!(FindingCode::RowsCount.advice().next));
+}
+
+#[test]
+fn what_sqlite_says_of_the_structure_stands_beside_it() {
+    let tree = Tree::new();
+    let placed = tree.add("sda", named("hundreds"));
+    damage::zero_page(&placed.db(), damage::root_page(&placed.db(), "object"));
+    let (found, findings) = deeply(&placed);
+    assert_eq!(findings, ["structure-check file null null"]);
+    let detail = found["detail"].as_str().expect("a text");
+    assert!(detail.starts_with("Tree ") && detail.contains("btreeInitPage"), "{detail}");
 }

@@ -1,0 +1,192 @@
+//! What a finding means, where it comes from, and what to do next: one table for the manual, the
+//! commands and the log.
+//!
+//! Every `next` begins with what an operator does. Swift heals by itself whatever is moved away, as
+//! long as another node has a sound copy: its replicator brings one.
+use crate::finding::FindingCode;
+
+/// What there is to say of a finding: plain sentences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// What is wrong, and what an operator's users notice of it.
+    pub meaning: &'static str,
+    /// What it usually comes from.
+    pub cause: &'static str,
+    /// What to do next.
+    pub next: &'static str,
+}
+
+const MOVED: &str = "Let the daemon move it to the quarantine; Swift's replicator brings a sound copy. If one \
+                     device has many, look at the device.";
+const COMPARE: &str =
+    "Compare with the other replicas, and move the hash directory of the wrong copy away.";
+const MOVE_AWAY: &str = "Move the hash directory away if another replica is sound.";
+const NOT_SQL: &str = "Damage, or a tool that wrote to the database.";
+
+impl FindingCode {
+    /// What it means, and what to do next.
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    pub const fn advice(self) -> Advice {
+        let (meaning, cause, next) = match self {
+            Self::StructureCorrupt => (
+                "SQLite says that the file is corrupt.",
+                "A torn write, a bad disk, bad memory.",
+                MOVED,
+            ),
+            Self::StructureNotADatabase => (
+                "The file does not begin as a database does.",
+                "A file system that lost its first block, or a foreign file.",
+                MOVED,
+            ),
+            Self::StructureCheck => (
+                "SQLite's own check of all pages found a fault that reading the row did not meet.",
+                "As for structure-corrupt.",
+                MOVED,
+            ),
+            Self::StructureSize => (
+                "The file is not as long as its header says; expected and found are the sizes.",
+                "A file system that lost the file's end, for example after a crash.",
+                MOVED,
+            ),
+            Self::StatEmptyFile => (
+                "The file has no bytes.",
+                "A crash just after it was made, or a full disk.",
+                "Remove the file if another node has the container; Swift's replicator brings a new one.",
+            ),
+            Self::StatSchema => (
+                "A table, a view or a column that Swift reads is missing, or is not Swift's.",
+                "A foreign file, an account's database in the wrong place, or a version of Swift that is \
+                 newer than this one.",
+                "Move the hash directory away if it is damage.",
+            ),
+            Self::StatRowMissing => (
+                "The table that says whose container it is has no row.",
+                "A process that was killed while it made the database.",
+                "Remove the file if another node has the container; Swift's replicator brings a new one.",
+            ),
+            Self::StatTimestamp => (
+                "A timestamp is not one that Swift can read, and the container has no objects, so Swift \
+                 has to read it.",
+                NOT_SQL,
+                MOVE_AWAY,
+            ),
+            Self::StatNotUtf8 => ("A text that Swift reads is not UTF-8.", NOT_SQL, MOVE_AWAY),
+            Self::StatPending => (
+                "The file of pending updates beside it has an entry that Swift can never merge. Each \
+                 reader of the container fails on it.",
+                "A damaged or foreign entry.",
+                "Move the .db.pending file away; the other replicas were told the same, and Swift's \
+                 replicator brings it back.",
+            ),
+            Self::StatMetadata => (
+                "The container is sharded, and its metadata is not what Swift can read.",
+                "Damage of the text.",
+                MOVE_AWAY,
+            ),
+            Self::StatShardRange => (
+                "The container is sharded, and one of its shard ranges is not what Swift can read.",
+                "Damage, or a newer version of Swift.",
+                "Look at it with swift-manage-shard-ranges before you move anything.",
+            ),
+            Self::RowsHash => (
+                "The hash over all object rows is not the one that is stored. Replicas with the same \
+                 wrong hash look equal to Swift.",
+                "A lost or changed row, or a journal that was rolled back in part.",
+                COMPARE,
+            ),
+            Self::RowsCount => (
+                "The number of objects of a storage policy is not that of its rows. The listing is \
+                 right, the sums are not.",
+                "As for rows-hash.",
+                COMPARE,
+            ),
+            Self::RowsBytes => (
+                "The bytes of a storage policy are not those of its rows. Accounting by bytes is wrong.",
+                "As for rows-hash.",
+                COMPARE,
+            ),
+            Self::RowsIndex => (
+                "The index does not hold what the table holds, or not in order, or is missing, so \
+                 listings can miss objects.",
+                "Damage of an index page, or a tool that wrote to the database.",
+                "Run sqlite3 FILE 'REINDEX ix_object_deleted_name': it makes the index anew from the \
+                 table. If there is no such index, or rows-hash is found too, move the hash directory \
+                 away instead.",
+            ),
+            Self::RowsValue => (
+                "A row holds a value that Swift never writes, such as a name that is no text; found is \
+                 how many rows do.",
+                NOT_SQL,
+                COMPARE,
+            ),
+            Self::RowsTwin => (
+                "A name is there more than once in one storage policy, so listings show it twice.",
+                "A damaged index, or a merge that did not end.",
+                COMPARE,
+            ),
+            Self::RowsSchema => (
+                "The table of objects or its triggers are missing, or are not Swift's. Sums then stop to \
+                 follow the rows.",
+                "A foreign file, a tool that wrote to the database, or a newer version of Swift.",
+                "Move the hash directory away if it is damage.",
+            ),
+            Self::RowsMetadata => (
+                "The metadata is not what Swift can read. The container server fails on it.",
+                "Damage of the text.",
+                MOVE_AWAY,
+            ),
+            Self::RowsShardRange => (
+                "A shard range is not what Swift can read; found is how many are not.",
+                "Damage, or a newer version of Swift.",
+                "Look at it with swift-manage-shard-ranges before you move anything.",
+            ),
+            Self::PlaceHash => (
+                "The directory is not the hash of account and container.",
+                "A copied directory, or a wrong hash path in swift.conf.",
+                "Look at swift.conf if all databases of a device are misplaced; otherwise move the \
+                 directory to where it belongs, or away.",
+            ),
+            Self::PlaceFile => (
+                "The file is not named after its directory, so Swift never reads it.",
+                "A file copied by hand.",
+                "Move the file away.",
+            ),
+            Self::PlaceSuffix => (
+                "The suffix directory is not the end of the hash, so Swift does not find it there.",
+                "A directory copied by hand.",
+                "Move the hash directory to the right suffix.",
+            ),
+            Self::PlacePartition => (
+                "The partition cannot be one of this hash.",
+                "A directory copied by hand, or a change of the partition power that did not end.",
+                "Move the hash directory to the right partition.",
+            ),
+        };
+        Advice { meaning, cause, next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_whole_sentences() {
+        for code in FindingCode::ALL {
+            let Advice { meaning, cause, next } = code.advice();
+            for text in [meaning, cause, next] {
+                let begins = text.starts_with(|letter: char| letter.is_ascii_uppercase());
+                assert!(begins && text.ends_with('.'), "{}: {text:?}", code.word());
+                assert!(!text.contains("  ") && text.is_ascii(), "{}: {text:?}", code.word());
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_is_moved_says_so() {
+        for code in FindingCode::ALL {
+            assert_eq!(code.advice().next == MOVED, code.is_structure(), "{}", code.word());
+        }
+    }
+}
