@@ -1,8 +1,8 @@
 //! What a person sees of a pass: progress while it lasts, a summary afterwards; or JSON lines.
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub(crate) struct View {
 struct State {
     began: Mono,
     shown: Mono,
-    shares: BTreeMap<PathBuf, f64>,
+    shares: BTreeMap<OsString, f64>,
     totals: Totals,
     slowest: Option<(Duration, String)>,
     named: Vec<String>,
@@ -156,9 +156,10 @@ impl View {
         let every = if self.plain { LINE_EVERY } else { DRAW_EVERY };
         let now = clock::mono();
         if let Some(device) = said.device {
-            match state.shares.get_mut(device.path()) {
+            let device = device.path().as_os_str();
+            match state.shares.get_mut(device) {
                 Some(share) => *share = said.share,
-                None => drop(state.shares.insert(device.path().to_owned(), said.share)),
+                None => drop(state.shares.insert(device.to_owned(), said.share)),
             }
         }
         if now.since(state.shown) < every || self.options.quiet {

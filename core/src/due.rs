@@ -63,7 +63,7 @@ impl Turns {
 /// A number that databases differ in: of the name, so that it is the same wherever it lies (FNV-1a).
 fn turn(path: &DbPath) -> i64 {
     let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    path.place().file.iter().fold(0xcbf2_9ce4_8422_2325, step).rotate_left(17).cast_signed()
+    path.file().iter().fold(0xcbf2_9ce4_8422_2325, step).rotate_left(17).cast_signed()
 }
 
 /// What deep audits have read and is not paid for yet.

@@ -42,6 +42,12 @@ impl DbPath {
         usize::from(self.found) <= PATH_MAX
     }
 
+    /// The last name of the path: the file's.
+    #[must_use]
+    pub fn file(&self) -> &[u8] {
+        self.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+    }
+
     /// What the last five names of the path say.
     #[must_use]
     pub fn place(&self) -> Place<'_> {

@@ -16,11 +16,11 @@ use martlet_core::check::Cell;
 use martlet_core::cursor::{Entry, Place};
 use martlet_core::path::DbPath;
 use martlet_core::tally::Totals;
-use martlet_core::time::Mono;
+use martlet_core::time::{Mono, Now};
 use martlet_core::verdict::Counts;
 use martlet_core::walk::Floor;
 
-use self::job::{Job, Kept};
+use self::job::Job;
 use self::keep::Mark;
 use crate::check::CheckConf;
 use crate::clock;
@@ -105,6 +105,12 @@ pub struct Drive<const LANES: usize> {
     /// How long the last try of a deep look may hold a lock.
     hold: Duration,
     watchdog: Watchdog,
+}
+
+/// The auditor, locked, and the moment at which it was told something.
+struct Turn<'a, const LANES: usize> {
+    auditor: MutexGuard<'a, Auditor<LANES, DEVICES_MAX>>,
+    now: Now,
 }
 
 impl<const LANES: usize> Drive<LANES> {
@@ -212,107 +218,129 @@ impl<const LANES: usize> Drive<LANES> {
 
     fn lane(&self, lane: Lane, say: &(dyn Fn(&Said<'_>) + Sync)) {
         let mut hands = Hands::new(self.check.clone(), self.hold);
-        while let Some(job) = self.next(lane, &mut hands) {
-            match job {
+        let mut path = DbPath::EMPTY;
+        let mut turn = Turn { auditor: self.lock(), now: clock::now() };
+        while let Some(job) = self.next(lane, turn, &mut hands, &mut path) {
+            turn = match job {
                 Job::Devices => self.list_devices(lane),
                 Job::Walk(device, since) => self.walk(lane, device, since, &mut hands),
                 Job::Save => {
                     self.save();
-                    self.tell(lane, Event::Saved);
+                    self.tell(lane, Event::Saved)
                 }
-                Job::Check(path) => self.tell(lane, Event::Checked(hands.check(&path))),
-                Job::Dig(path) => self.tell(lane, Event::Dug(hands.dig(&path))),
-                Job::Confirm(path, depth) => {
-                    self.tell(lane, Event::Confirmed(hands.confirm(&path, depth)));
+                Job::Check => self.tell(lane, Event::Checked(hands.check(&path))),
+                Job::Dig => self.tell(lane, Event::Dug(hands.dig(&path))),
+                Job::Confirm(depth) => {
+                    self.tell(lane, Event::Confirmed(hands.confirm(&path, depth)))
                 }
-                Job::Move(path, what) => {
+                Job::Move(what) => {
                     let moved = hands.move_away(&path, what);
-                    self.tell(lane, Event::Moved(moved));
+                    self.tell(lane, Event::Moved(moved))
                 }
                 Job::Say(kept, progress) => {
-                    self.say(&kept, progress, &hands, say);
-                    self.tell(lane, Event::Reported);
+                    self.say(&kept.report(&path), progress, &hands, say);
+                    self.tell(lane, Event::Reported)
                 }
-            }
-            self.watchdog.end(clock::mono());
+            };
+            self.watchdog.end(turn.now.mono);
         }
     }
 
-    /// Waits for the next job; none if the lane is to leave.
-    fn next(&self, lane: Lane, hands: &mut Hands) -> Option<Job> {
-        let mut auditor = self.lock();
+    /// Waits for the next job, and keeps the path that it is for; none if the lane is to leave.
+    fn next(
+        &self,
+        lane: Lane,
+        turn: Turn<'_, LANES>,
+        hands: &mut Hands,
+        path: &mut DbPath,
+    ) -> Option<Job> {
+        let Turn { mut auditor, mut now } = turn;
         loop {
             let progress = auditor.progress();
             let since = auditor.waiting_since(lane);
-            match Job::of(&auditor.poll(lane, clock::now()), progress, since) {
+            match Job::of(&auditor.poll(lane, now), progress, since, path) {
                 Ok(job) => {
                     self.watchdog.begin();
                     return Some(job);
                 }
                 Err(Some(until)) => {
                     hands.let_go();
-                    let until = until.min(self.watchdog.rest(clock::mono()));
+                    let until = until.min(self.watchdog.rest(now.mono));
                     auditor = clock::wait(&self.wake, auditor, until);
+                    now = clock::now();
                 }
                 Err(None) => return None,
             }
         }
     }
 
-    fn tell(&self, lane: Lane, event: Event<'_>) {
-        if self.lock().handle(lane, clock::now(), event) {
+    /// Tells what happened. The lock is kept for the question what comes next: one moment is both.
+    fn tell(&self, lane: Lane, event: Event<'_>) -> Turn<'_, LANES> {
+        let mut auditor = self.lock();
+        let now = clock::now();
+        if auditor.handle(lane, now, event) {
             self.wake.notify_all();
         }
+        Turn { auditor, now }
     }
 
-    fn walk(&self, lane: Lane, device: Device, since: Option<Mono>, hands: &mut Hands) {
+    fn walk(
+        &self,
+        lane: Lane,
+        device: Device,
+        since: Option<Mono>,
+        hands: &mut Hands,
+    ) -> Turn<'_, LANES> {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let row = usize::from(device.0);
-        let Some(target) = targets.get(row) else { return };
+        let Some(target) = targets.get(row) else {
+            return Turn { auditor: self.lock(), now: clock::now() };
+        };
         let from = match hands.device() {
             Some(walking) if walking == device => Place::default(),
             Some(_) | None => {
                 self.kept().get(row).map(|mark| mark.sure.clone()).unwrap_or_default()
             }
         };
-        self.tell(lane, Event::Walked(hands.walk(device, target, &from)));
+        let turn = self.tell(lane, Event::Walked(hands.walk(device, target, &from)));
         if self.store.is_some()
             && hands.device() == Some(device)
             && let Some(mark) = self.kept().get_mut(row)
         {
-            mark.pass(hands.stands(), clock::mono(), since);
+            mark.pass(hands.stands(), turn.now.mono, since);
         }
+        turn
     }
 
     fn say(
         &self,
-        kept: &Kept,
+        report: &Report<'_>,
         progress: (usize, usize),
         hands: &Hands,
         say: &(dyn Fn(&Said<'_>) + Sync),
     ) {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let place = match (kept, &self.ground) {
-            (Kept::Hit(Floor::Devices, _), Ground::Devices { root, .. }) => {
+        let place = match (report, &self.ground) {
+            (Report::Hit(Floor::Devices, _), Ground::Devices { root, .. }) => {
                 std::os::unix::ffi::OsStrExt::as_bytes(root.as_os_str())
             }
             _ => hands.place(),
         };
         // What passed has no words, so an ordinary audit allocates nothing for them.
-        let has_words = matches!(kept, Kept::Audited(_, judged, ..)
-            if judged.counts == Counts::Failed || !judged.findings.is_empty());
+        let has_words = matches!(report, Report::Audited(audited)
+            if audited.judged.counts == Counts::Failed || !audited.judged.findings.is_empty());
         let words = if has_words { hands.words() } else { String::new() };
-        let device = match kept {
-            Kept::Tripped(tripped) => Some(tripped.device),
-            Kept::Began(_)
-            | Kept::Hit(..)
-            | Kept::Audited(..)
-            | Kept::Window(_)
-            | Kept::Ended(_)
-            | Kept::Leaving(_) => hands.device(),
+        let device = match report {
+            Report::Tripped(tripped) => Some(tripped.device),
+            Report::Began(_)
+            | Report::Hit(..)
+            | Report::Audited(..)
+            | Report::Window(_)
+            | Report::Ended(_)
+            | Report::Leaving(_) => hands.device(),
         };
         say(&Said {
-            report: &kept.report(),
+            report,
             names: hands.names(),
             words: &words,
             retiring: hands.retiring(),

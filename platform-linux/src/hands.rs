@@ -179,7 +179,7 @@ impl Hands {
         let found = self.file.is_none() && path.is_whole() && self.walker.path() == path.as_bytes();
         let here = self.walker.here().filter(|_| found);
         let (Some(peek), Some(here)) = (peek, here) else { return self.checker.look(path) };
-        let hash = path.place().hash;
+        let hash = self.walker.position().hash;
         if here.name.strip_suffix(b".db") != Some(hash) {
             drop(peek);
             return self.checker.look(path);

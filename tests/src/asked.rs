@@ -49,8 +49,9 @@ pub type Facts = Vec<Stored>;
 /// The values of a row that the reader answered with.
 #[must_use]
 pub fn facts(row: &Row<'_>) -> Facts {
-    let selected = row.info.iter().enumerate().filter(|(index, _)| !UNSELECTED.contains(index));
-    let mut facts: Facts = selected.map(|(_, cell)| stored(*cell)).collect();
+    let info = row.info().into_iter().enumerate();
+    let selected = info.filter(|(index, _)| !UNSELECTED.contains(index));
+    let mut facts: Facts = selected.map(|(_, cell)| stored(cell)).collect();
     facts.extend([Stored::Int(row.count), Stored::Int(row.bytes)]);
     facts
 }

@@ -4,21 +4,15 @@ use super::rules::{Rule, Rules};
 use super::varint::Varint;
 use crate::check::Cell;
 
-/// Columns of a record at most: `container_info` has 18.
-const COLUMNS_MAX: usize = 18;
-
-/// A record whose header adds up.
+/// A record whose header adds up. Its values are read off in the order of their columns.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Record<'a> {
     payload: &'a [u8],
-    fields: heapless::Vec<Field, COLUMNS_MAX>,
-}
-
-/// One value: its type, and where it lies in the payload.
-#[derive(Clone, Copy)]
-struct Field {
-    serial: u64,
+    /// Where in the header the next serial type stands, and where the header ends.
+    at: usize,
+    body: usize,
+    /// Where the next value starts.
     start: usize,
-    end: usize,
 }
 
 /// Bytes of a value of this serial type.
@@ -39,33 +33,35 @@ impl<'a> Record<'a> {
         rules.ask(Rule::RecordVarint, head.length == 1)?;
         let body = usize::try_from(head.value).map_err(|_| Rule::RecordHeader)?;
 
-        let mut fields = heapless::Vec::new();
-        let (mut at, mut start) = (head.length, body);
+        let (mut at, mut end, mut found) = (head.length, body, 0_usize);
         while at < body {
             let serial = Varint::read(payload, at).ok_or(Rule::RecordHeader)?;
             let ordinary = serial.is_shortest() && serial.value <= 1 << 31;
             rules.ask(Rule::RecordVarint, ordinary)?;
             rules.ask(Rule::SerialType, !matches!(serial.value, 10 | 11))?;
             let width = usize::try_from(width(serial.value)).map_err(|_| Rule::RecordVarint)?;
-            let end = start.saturating_add(width);
-            let field = Field { serial: serial.value, start, end };
-            if fields.push(field).is_err() {
-                rules.ask(Rule::ColumnCount, false)?;
-            }
+            end = end.saturating_add(width);
             at = at.saturating_add(serial.length);
-            start = end;
+            found = found.saturating_add(1);
         }
         rules.ask(Rule::RecordHeader, at == body)?;
-        rules.ask(Rule::ColumnCount, fields.len() == columns)?;
-        rules.ask(Rule::RecordLength, start == payload.len())?;
-        Ok(Self { payload, fields })
+        rules.ask(Rule::ColumnCount, found == columns)?;
+        rules.ask(Rule::RecordLength, end == payload.len())?;
+        Ok(Self { payload, at: head.length, body, start: body })
     }
 
-    /// The value of column `index`, the first being 0.
-    pub(super) fn cell(&self, index: usize) -> Result<Cell<'a>, Rule> {
-        let field = self.fields.get(index).ok_or(Rule::ColumnCount)?;
-        let bytes = self.payload.get(field.start..field.end).ok_or(Rule::RecordLength)?;
-        Ok(match field.serial {
+    /// The value of the next column.
+    pub(super) fn next(&mut self) -> Result<Cell<'a>, Rule> {
+        if self.body <= self.at {
+            return Err(Rule::ColumnCount);
+        }
+        let serial = Varint::read(self.payload, self.at).ok_or(Rule::RecordHeader)?;
+        let width = usize::try_from(width(serial.value)).map_err(|_| Rule::RecordVarint)?;
+        let end = self.start.saturating_add(width);
+        let bytes = self.payload.get(self.start..end).ok_or(Rule::RecordLength)?;
+        self.at = self.at.saturating_add(serial.length);
+        self.start = end;
+        Ok(match serial.value {
             0 | 10 | 11 => Cell::Null,
             1..=6 => Cell::Int(integer(bytes)),
             7 => Cell::Real(f64::from_be_bytes(*bytes.first_chunk().ok_or(Rule::RecordLength)?)),
@@ -89,8 +85,8 @@ mod tests {
     use super::*;
 
     fn cells(payload: &[u8]) -> Result<(Cell<'_>, Cell<'_>), Rule> {
-        let record = Record::new(payload, 2, Rules::ALL)?;
-        Ok((record.cell(0)?, record.cell(1)?))
+        let mut record = Record::new(payload, 2, Rules::ALL)?;
+        Ok((record.next()?, record.next()?))
     }
 
     #[test]

@@ -29,6 +29,9 @@ const COLUMNS: [Column; 18] = [
     Column::Free,    // reconciler_sync_point
 ];
 
+/// Columns from the first to `delete_timestamp`, the last that a verdict needs.
+const WANTED: usize = 5;
+
 /// What a column must hold for the reader to answer.
 #[derive(Clone, Copy)]
 enum Column {
@@ -45,8 +48,12 @@ enum Column {
 /// The row that both of Swift's statements get.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row<'a> {
-    /// The stored row of `container_info`, in the order of its columns.
-    pub info: [Cell<'a>; 18],
+    /// The record of `container_info`, from its first column on.
+    record: Record<'a>,
+    account: Cell<'a>,
+    container: Cell<'a>,
+    put: Cell<'a>,
+    delete: Cell<'a>,
     /// `object_count`: the policy's, 0 where the policy has no row.
     pub count: i64,
     /// `bytes_used`, likewise.
@@ -56,13 +63,20 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The row stored in `payload`, joined with its policy's on `policies`.
     pub(super) fn new(payload: &'a [u8], policies: Leaf<'_>, rules: Rules) -> Result<Self, Rule> {
-        let record = Record::new(payload, COLUMNS.len(), rules)?;
-        let mut info = [Cell::Null; 18];
-        for (index, (kept, column)) in info.iter_mut().zip(COLUMNS).enumerate() {
-            *kept = record.cell(index)?;
-            match (column, *kept) {
+        let whole = Record::new(payload, COLUMNS.len(), rules)?;
+        let mut record = whole;
+        let mut wanted = [Cell::Null; WANTED];
+        let mut policy_index = Cell::Null;
+        for (index, column) in COLUMNS.into_iter().enumerate() {
+            let found = record.next()?;
+            if let Some(wanted) = wanted.get_mut(index) {
+                *wanted = found;
+            }
+            match (column, found) {
                 (Column::Text, Cell::Text(text)) => {
-                    rules.ask(Rule::NotUtf8, core::str::from_utf8(text).is_ok())?;
+                    // The first test is the quicker one.
+                    let is_utf8 = text.is_ascii() || core::str::from_utf8(text).is_ok();
+                    rules.ask(Rule::NotUtf8, is_utf8)?;
                 }
                 (Column::Text, _) => rules.ask(Rule::NotText, false)?,
                 (Column::Integer, found) => {
@@ -70,25 +84,33 @@ impl<'a> Row<'a> {
                 }
                 (Column::Policy, found) => {
                     rules.ask(Rule::PolicyIndex, matches!(found, Cell::Int(_)))?;
+                    policy_index = found;
                 }
                 (Column::Free, _) => {}
             }
         }
-        let (count, bytes) = policy(info[16], policies, rules)?;
-        let row = Self { info, count, bytes };
-        let plain = is_plain(row.info[3]) && is_plain(row.info[4]);
-        rules.ask(Rule::Timestamp, count != 0 || plain)?;
-        Ok(row)
+        let (count, bytes) = policy(policy_index, policies, rules)?;
+        let [account, container, _created, put, delete] = wanted;
+        rules.ask(Rule::Timestamp, count != 0 || (is_plain(put) && is_plain(delete)))?;
+        Ok(Self { record: whole, account, container, put, delete, count, bytes })
+    }
+
+    /// The stored row of `container_info`, in the order of its columns.
+    #[must_use]
+    pub fn info(&self) -> [Cell<'a>; COLUMNS.len()] {
+        // As in `new`, where each of these was read without an error.
+        let mut record = self.record;
+        core::array::from_fn(|_| record.next().unwrap_or(Cell::Null))
     }
 
     /// The facts of it that a verdict needs.
     #[must_use]
     pub fn stat(&self) -> Stat<'a> {
         Stat {
-            account: self.info[0],
-            container: self.info[1],
-            put: self.info[3],
-            delete: self.info[4],
+            account: self.account,
+            container: self.container,
+            put: self.put,
+            delete: self.delete,
             count: Cell::Int(self.count),
             revived: false,
         }
@@ -109,9 +131,9 @@ fn policy(index: Cell<'_>, policies: Leaf<'_>, rules: Rules) -> Result<(i64, i64
         }
     }
     let Some(cell) = found else { return Ok((0, 0)) };
-    let record = Record::new(cell.local, 3, rules)?;
-    rules.ask(Rule::PolicyAlias, record.cell(0)? == Cell::Null)?;
-    Ok((number(record.cell(1)?, rules)?, number(record.cell(2)?, rules)?))
+    let mut record = Record::new(cell.local, 3, rules)?;
+    rules.ask(Rule::PolicyAlias, record.next()? == Cell::Null)?;
+    Ok((number(record.next()?, rules)?, number(record.next()?, rules)?))
 }
 
 /// A count. What is none is read as 0 only when the rule against it is waived.

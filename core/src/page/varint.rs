@@ -24,8 +24,15 @@ pub(super) struct Varint {
 impl Varint {
     /// Reads the varint that starts at `at`.
     pub(super) fn read(bytes: &[u8], at: usize) -> Option<Self> {
+        let bytes = bytes.get(at..)?;
+        // Almost all are one byte long.
+        if let Some(&byte) = bytes.first()
+            && byte & 0x80 == 0
+        {
+            return Some(Self { value: u64::from(byte), length: 1 });
+        }
         let mut value = 0_u64;
-        for (position, byte) in bytes.get(at..)?.iter().take(9).enumerate() {
+        for (position, byte) in bytes.iter().take(9).enumerate() {
             let length = position.saturating_add(1);
             if length == 9 {
                 return Some(Self { value: (value << 8) | u64::from(*byte), length });
@@ -41,6 +48,9 @@ impl Varint {
     /// Whether no shorter form has the same value. SQLite reads the longer forms, too, and one of
     /// its shortcuts differently.
     pub(super) fn is_shortest(self) -> bool {
+        if self.length == 1 {
+            return true;
+        }
         let mut needed = 1_usize;
         let mut rest = self.value >> 7;
         while rest != 0 && needed < 9 {

@@ -9,16 +9,17 @@ use martlet_core::time::Mono;
 use martlet_core::verdict::Judged;
 use martlet_core::walk::{Floor, Trouble};
 
-/// What a lane was asked for, kept past the lock.
+/// What a lane was asked for, kept past the lock; the path that it is for lies apart, in one place
+/// a lane.
 #[expect(clippy::large_enum_variant, reason = "it lies on the stack; a box would be an allocation")]
 pub(super) enum Job {
     Devices,
     Walk(Device, Option<Mono>),
     Save,
-    Check(DbPath),
-    Dig(DbPath),
-    Confirm(DbPath, Depth),
-    Move(DbPath, What),
+    Check,
+    Dig,
+    Confirm(Depth),
+    Move(What),
     Say(Kept, (usize, usize)),
 }
 
@@ -28,7 +29,7 @@ pub(super) enum Kept {
     Began(Mode),
     Hit(Floor, Trouble),
     Tripped(Tripped),
-    Audited(DbPath, Judged, Duration, Fate),
+    Audited(Judged, Duration, Fate),
     Window(Window),
     Ended(Ended),
     Leaving(Window),
@@ -40,16 +41,29 @@ impl Job {
         step: &Step<'_>,
         progress: (usize, usize),
         since: Option<Mono>,
+        path: &mut DbPath,
     ) -> Result<Self, Option<Mono>> {
         Ok(match step {
             Step::Devices => Self::Devices,
             Step::Walk(device) => Self::Walk(*device, since),
             Step::Save => Self::Save,
-            Step::Check(path) => Self::Check((*path).clone()),
-            Step::Dig(path) => Self::Dig((*path).clone()),
-            Step::Confirm(path, depth) => Self::Confirm((*path).clone(), *depth),
-            Step::Move(path, what) => Self::Move((*path).clone(), *what),
-            Step::Report(report) => Self::Say(Kept::of(report), progress),
+            Step::Check(found) => {
+                path.clone_from(found);
+                Self::Check
+            }
+            Step::Dig(found) => {
+                path.clone_from(found);
+                Self::Dig
+            }
+            Step::Confirm(found, depth) => {
+                path.clone_from(found);
+                Self::Confirm(*depth)
+            }
+            Step::Move(found, what) => {
+                path.clone_from(found);
+                Self::Move(*what)
+            }
+            Step::Report(report) => Self::Say(Kept::of(report, path), progress),
             Step::Wait(until) => return Err(Some(*until)),
             Step::Exit => return Err(None),
         })
@@ -57,13 +71,14 @@ impl Job {
 }
 
 impl Kept {
-    pub(super) fn of(report: &Report<'_>) -> Self {
+    fn of(report: &Report<'_>, kept: &mut DbPath) -> Self {
         match report {
             Report::Began(mode) => Self::Began(*mode),
             Report::Hit(floor, trouble) => Self::Hit(*floor, *trouble),
             Report::Tripped(tripped) => Self::Tripped(*tripped),
             Report::Audited(Audited { path, judged, took, fate }) => {
-                Self::Audited((*path).clone(), (*judged).clone(), *took, *fate)
+                kept.clone_from(path);
+                Self::Audited((*judged).clone(), *took, *fate)
             }
             Report::Window(window) => Self::Window(*window),
             Report::Ended(ended) => Self::Ended(*ended),
@@ -71,12 +86,12 @@ impl Kept {
         }
     }
 
-    pub(super) fn report(&self) -> Report<'_> {
+    pub(super) fn report<'a>(&'a self, path: &'a DbPath) -> Report<'a> {
         match self {
             Self::Began(mode) => Report::Began(*mode),
             Self::Hit(floor, trouble) => Report::Hit(*floor, *trouble),
             Self::Tripped(tripped) => Report::Tripped(*tripped),
-            Self::Audited(path, judged, took, fate) => {
+            Self::Audited(judged, took, fate) => {
                 Report::Audited(Audited { path, judged, took: *took, fate: *fate })
             }
             Self::Window(window) => Report::Window(*window),

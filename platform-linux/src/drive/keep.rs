@@ -6,7 +6,7 @@ use martlet_core::audit::{Device, Event, Lane};
 use martlet_core::cursor::{Disk, Entry, Head, Name, Place};
 use martlet_core::time::Mono;
 
-use super::{Drive, Ground};
+use super::{Drive, Ground, Turn};
 use crate::clock;
 use crate::devices::devices;
 use crate::hands::Target;
@@ -68,7 +68,7 @@ impl<const LANES: usize> Drive<LANES> {
         }
     }
 
-    pub(super) fn list_devices(&self, lane: Lane) {
+    pub(super) fn list_devices(&self, lane: Lane) -> Turn<'_, LANES> {
         let (targets, result) = match &self.ground {
             Ground::Named(targets) => (targets.clone(), Ok(())),
             Ground::Devices { root, mount_check } => match devices(root, *mount_check) {
@@ -107,6 +107,7 @@ impl<const LANES: usize> Drive<LANES> {
         if auditor.handle(lane, now, Event::DevicesEnd(result)) {
             self.wake.notify_all();
         }
+        Turn { auditor, now }
     }
 }
 
