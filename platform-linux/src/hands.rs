@@ -288,7 +288,8 @@ impl Hands {
 }
 
 /// What was listed of a hash directory, as far as it matters to the reader.
-fn beside<'a>(here: Here<'_>, hash: &'a [u8]) -> Beside<'a> {
+#[must_use]
+pub fn beside<'a>(here: Here<'_>, hash: &'a [u8]) -> Beside<'a> {
     let mut beside = Beside::new(hash);
     for (name, kind) in here.names() {
         beside.note(

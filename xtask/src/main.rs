@@ -47,7 +47,6 @@ fn main() -> ExitCode {
     let said = match words.as_slice() {
         ["demo"] => demo::run(),
         ["bench", numbers @ ..] => bench(numbers),
-        ["bench-measure", words @ ..] => bench::measure(words),
         ["bench-loop", devices] => bench::plain_loop(devices),
         ["no-alloc"] => no_alloc::run(),
         ["stop-times"] => stop_times(),

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use martlet_platform_linux::clock;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use crate::steps::output;
 
 /// The cost of one run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,62 +12,76 @@ pub(super) struct Cost {
     pub(super) cpu_us: f64,
     /// Microseconds from start to end.
     pub(super) wall_us: f64,
-    /// The largest resident set.
-    pub(super) peak_kib: u64,
+    /// The largest resident set, KiB.
+    pub(super) peak_kib: f64,
+    /// What was read from devices, KiB.
+    pub(super) read_kib: f64,
 }
 
 impl Cost {
-    /// The median of each of its parts.
+    /// The median of each of its parts; of memory the largest.
     pub(super) fn median(costs: &[Self]) -> Self {
-        let middle = |part: fn(&Self) -> f64| {
+        let sorted = |part: fn(&Self) -> f64| {
             let mut parts: Vec<f64> = costs.iter().map(part).collect();
             parts.sort_by(f64::total_cmp);
-            parts.get(parts.len() / 2).copied().unwrap_or_default()
+            parts
         };
-        let peak_kib = costs.iter().map(|cost| cost.peak_kib).max().unwrap_or_default();
-        Self { cpu_us: middle(|cost| cost.cpu_us), wall_us: middle(|cost| cost.wall_us), peak_kib }
+        let middle = |part| {
+            let parts = sorted(part);
+            parts.get(parts.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        Self {
+            cpu_us: middle(|cost| cost.cpu_us),
+            wall_us: middle(|cost| cost.wall_us),
+            peak_kib: sorted(|cost| cost.peak_kib).last().copied().unwrap_or(f64::NAN),
+            read_kib: middle(|cost| cost.read_kib),
+        }
     }
 }
 
-/// Runs a program in a process of its own, whose only child it is: so the kernel's sum over children
-/// is the sum over it.
-pub(super) fn one(xtask: &Path, words: &[PathBuf]) -> Result<Cost, String> {
-    let output = Command::new(xtask)
-        .arg("bench-measure")
-        .args(words)
-        .output()
-        .map_err(|e| format!("cannot run {}: {e}", xtask.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let &[cpu_us, wall_us, peak] = numbers.as_slice() else {
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(format!("cannot measure {words:?}: {text}{error}"));
-    };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "KiB of a process")]
-    Ok(Cost { cpu_us, wall_us, peak_kib: peak as u64 })
+/// The programs that measure, compiled from C.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    measure: PathBuf,
+    count: PathBuf,
 }
 
-/// `bench-measure WORDS`: runs them and prints microseconds of CPU and wall time, and KiB.
-///
-/// # Errors
-/// One line: what could not be done and why.
-#[expect(clippy::print_stdout, reason = "a command prints its result")]
-pub(crate) fn report(words: &[&str]) -> Result<(), String> {
-    let (program, arguments) = words.split_first().ok_or("no program to measure")?;
-    let began = clock::mono();
-    let mut command = Command::new(program);
-    let status = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let status = status.map_err(|e| format!("cannot run {program}: {e}"))?;
-    let took = clock::mono().since(began);
-    // 3: something was not audited, as in any node with a sharded container in work.
-    if !matches!(status.code(), Some(0 | 3)) {
-        return Err(format!("{program} ended with {status}"));
+impl Gauge {
+    /// Compiles them into `folder`.
+    pub(super) fn build(folder: &Path, source: &Path) -> Result<Self, String> {
+        let gauge = Self { measure: folder.join("measure"), count: folder.join("count.so") };
+        let compile = |out: &Path, from: &str, flags: &[&str]| {
+            let mut cc = Command::new("cc");
+            output(cc.arg("-O2").args(flags).arg("-o").arg(out).arg(source.join(from))).map(drop)
+        };
+        compile(&gauge.measure, "measure.c", &["-static"])?;
+        compile(&gauge.count, "count.c", &["-shared", "-fPIC"])?;
+        Ok(gauge)
     }
-    let used = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|e| format!("getrusage: {e}"))?;
-    let micros = |time: TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
-    let cpu = micros(used.user_time()) + micros(used.system_time());
-    println!("{cpu} {} {}", took.as_micros(), used.max_rss());
-    Ok(())
+
+    /// Runs `words` once.
+    pub(super) fn one(&self, words: &[PathBuf]) -> Result<Cost, String> {
+        let text = output(Command::new(&self.measure).args(words))?;
+        let numbers: Vec<f64> = text.split_whitespace().filter_map(|it| it.parse().ok()).collect();
+        let &[cpu_us, wall_us, peak_kib, read_kib, code] = numbers.as_slice() else {
+            return Err(format!("cannot measure {words:?}: {text}"));
+        };
+        // 3: something was not audited, as in any node with a sharded container in work.
+        if !matches!(code, 0.0 | 3.0) {
+            return Err(format!("{words:?} ended with {code}"));
+        }
+        Ok(Cost { cpu_us, wall_us, peak_kib, read_kib })
+    }
+
+    /// Allocations of a run, the C libraries' included; `None` if it does not say.
+    pub(super) fn allocations(&self, words: &[PathBuf]) -> Option<f64> {
+        let (program, arguments) = words.split_first()?;
+        let mut command = Command::new(program);
+        let output = command.args(arguments).env("LD_PRELOAD", &self.count).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let counted = text.lines().rev().find_map(|line| line.strip_prefix("allocations "))?;
+        counted.trim().parse().ok()
+    }
 }
 
 /// System calls of a run; `None` without `strace`.
@@ -81,14 +93,4 @@ pub(super) fn system_calls(words: &[PathBuf]) -> Option<f64> {
     let text = std::fs::read_to_string(out.path()).ok()?;
     let total = text.lines().rfind(|line| line.ends_with("total"))?;
     total.split_whitespace().nth(3)?.parse().ok()
-}
-
-/// Allocations of a run, the C libraries' included; `None` if it does not say.
-pub(super) fn allocations(count: &Path, words: &[PathBuf]) -> Option<f64> {
-    let (program, arguments) = words.split_first()?;
-    let mut command = Command::new(program);
-    let output = command.args(arguments).env("LD_PRELOAD", count).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let counted = text.lines().rev().find_map(|line| line.strip_prefix("allocations "))?;
-    counted.trim().parse().ok()
 }
