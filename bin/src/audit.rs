@@ -60,7 +60,7 @@ pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
         conf.spacing = settings::spacing(rate);
     }
     let ground = ground(&settings, &asked.device, &asked.partition)?;
-    let view = View::new(Options { json: asked.json, quiet: asked.quiet, lines: false });
+    let view = Arc::new(View::new(Options { json: asked.json, quiet: asked.quiet, lines: false }));
     let level = settings::level(settings.log_level);
     Console { tag: &settings.log_name, level }.install(view.bar().clone());
     let pass = Pass {
@@ -92,7 +92,8 @@ pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String>
         hash,
         deep: DeepConf { which, bytes_per_second: 0, hold: DEEP_HOLD },
     };
-    let view = View::new(Options { json: asked.json, quiet: asked.quiet, lines: !asked.json });
+    let lines = !asked.json;
+    let view = Arc::new(View::new(Options { json: asked.json, quiet: asked.quiet, lines }));
     Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
     let pass = Pass {
         conf,
@@ -106,7 +107,7 @@ pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String>
 }
 
 impl Pass {
-    fn run(self, view: &View, blocked: Blocked) -> Result<ExitCode, String> {
+    fn run(self, view: &Arc<View>, blocked: Blocked) -> Result<ExitCode, String> {
         if self.lanes == 1 {
             self.drive::<1>(view, blocked)?;
         } else {
@@ -117,9 +118,10 @@ impl Pass {
         Ok(exit::of(view.ended()))
     }
 
-    fn drive<const LANES: usize>(self, view: &View, blocked: Blocked) -> Result<(), String> {
+    fn drive<const LANES: usize>(self, view: &Arc<View>, blocked: Blocked) -> Result<(), String> {
         let drive: Drive<LANES> = Drive::new(&self.conf, self.ground, self.may_recover, seed());
-        let drive = Arc::new(drive);
+        let seen = Arc::clone(view);
+        let drive = Arc::new(drive.telling(Arc::new(move |progress| seen.digging(progress))));
         let stopped = Arc::clone(&drive);
         let hand = move |signal| match signal {
             Signal::Stop(_) => stopped.order(Order::Stop),

@@ -26,12 +26,15 @@ use crate::exit;
 use crate::settings;
 
 /// What a reload changes; all else needs a restart.
-const RELOADED: [&str; 12] = [
+const RELOADED: [&str; 15] = [
     "interval",
     "containers_per_second",
     "quarantine",
     "quarantine_limit",
     "quarantine_share",
+    "deep_interval",
+    "bytes_per_second",
+    "deep_hold",
     "log_name",
     "log_facility",
     "log_level",

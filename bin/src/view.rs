@@ -14,6 +14,7 @@ use martlet_core::tally::Totals;
 use martlet_core::time::Mono;
 use martlet_core::verdict::{FindingCode, Verdict};
 use martlet_platform_linux::clock;
+use martlet_platform_linux::deep::Progress;
 use martlet_platform_linux::drive::Said;
 use martlet_platform_linux::logging::Name;
 
@@ -23,6 +24,8 @@ use crate::json;
 const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Between two looks of the bar.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
+/// A deep audit that takes longer shows how far it has come.
+const DIG_SHOWN: Duration = Duration::from_secs(1);
 /// Positions of the bar.
 const BAR: u64 = 1000;
 /// Databases named in the summary.
@@ -111,6 +114,24 @@ impl View {
             }
             Report::Began(_) | Report::Window(_) | Report::Tripped(_) => {}
             Report::Leaving(_) => self.bar.finish_and_clear(),
+        }
+    }
+
+    /// Takes in how far a deep audit has come.
+    pub(crate) fn digging(&self, progress: Progress) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let every = if self.plain { LINE_EVERY } else { DRAW_EVERY };
+        let now = clock::mono();
+        // A short one is not worth a word.
+        if self.options.quiet || progress.took < DIG_SHOWN || now.since(state.shown) < every {
+            return;
+        }
+        state.shown = now;
+        let text = format!("{} databases; {}", state.totals.audited(), dug(progress));
+        if self.plain {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        } else {
+            self.bar.set_message(text);
         }
     }
 
@@ -237,6 +258,26 @@ impl View {
     }
 }
 
+/// `deep audit: 120 of 340 MB read, 61 MB/s`.
+fn dug(progress: Progress) -> String {
+    let Progress { read, all, took } = progress;
+    if read == 0 {
+        return format!(
+            "deep audit: {:.0} s, {:.0} MB to read",
+            took.as_secs_f64(),
+            megabytes(all)
+        );
+    }
+    let rate = megabytes(read) / took.as_secs_f64().max(1e-9);
+    let (read, all) = (megabytes(read), megabytes(all));
+    format!("deep audit: {read:.0} of {all:.0} MB read, {rate:.0} MB/s")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "printed without a fraction")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
 /// `account/container  path`, or the path alone.
 fn name(audited: &Audited<'_>, said: &Said<'_>) -> String {
     let whole = said.whole(audited.path);
@@ -246,5 +287,21 @@ fn name(audited: &Audited<'_>, said: &Said<'_>) -> String {
             format!("{}/{}  {path}", Name(account), Name(container))
         }
         _ => path.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deep_audit_shows_bytes_and_rate() {
+        let took = Duration::from_secs(2);
+        for (read, expected) in [
+            (120_400_000, "deep audit: 120 of 340 MB read, 60 MB/s"),
+            (0, "deep audit: 2 s, 340 MB to read"), // a kernel that does not count
+        ] {
+            assert_eq!(dug(Progress { read, all: 340_000_000, took }), expected);
+        }
     }
 }

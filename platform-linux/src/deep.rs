@@ -52,10 +52,27 @@ pub struct Around {
     /// Waits for the time given, zero included, and returns early with `true` once the process is
     /// to stop.
     pub wait: Arc<dyn Fn(Duration) -> bool + Send + Sync>,
+    /// Hears how far a look has come: at its end, and at least every [`TELL_EVERY`] while it gets on.
+    pub tell: Arc<dyn Fn(Progress) + Send + Sync>,
+}
+
+/// Between two tellings of how far a look has come.
+pub const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// How far a look has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes read so far; 0 where the kernel does not count them.
+    pub read: u64,
+    /// Bytes to read if no writer interferes, at most: the file, once for its structure and once for
+    /// its rows.
+    pub all: u64,
+    /// Since the look began.
+    pub took: Duration,
 }
 
 impl Around {
-    /// The process's clock, and its stop flag.
+    /// The process's clock and its stop flag; nobody hears of progress.
     #[must_use]
     pub fn of(stop: Arc<AtomicBool>) -> Self {
         let wait = move |span: Duration| {
@@ -64,7 +81,7 @@ impl Around {
             }
             stop.load(Ordering::Relaxed)
         };
-        Self { now: Arc::new(crate::clock::mono), wait: Arc::new(wait) }
+        Self { now: Arc::new(crate::clock::mono), wait: Arc::new(wait), tell: Arc::new(|_| ()) }
     }
 }
 
@@ -78,7 +95,11 @@ impl std::fmt::Debug for Around {
 #[must_use]
 pub fn look(path: &Path, hold: Duration, around: &Around) -> Dug {
     let (looked, read, tries) = match Look::open(path, around) {
-        Ok(mut look) => (look.whole(hold), look.read, look.tries),
+        Ok(mut look) => {
+            let whole = look.whole(hold);
+            lock(&look.held).tell();
+            (whole, look.read, look.tries)
+        }
         Err(stop) => (Err(stop), 0, 0),
     };
     let seen = match looked {

@@ -24,6 +24,7 @@ use self::job::Job;
 use self::keep::Mark;
 use crate::check::CheckConf;
 use crate::clock;
+use crate::deep::{Around, Progress};
 use crate::error::Error;
 use crate::hands::{Hands, Target};
 use crate::quarantine::Moved;
@@ -103,8 +104,10 @@ pub struct Drive<const LANES: usize> {
     saved: Mutex<Vec<Entry>>,
     check: CheckConf,
     /// How long the last try of a deep look may hold a lock.
-    hold: Duration,
-    watchdog: Watchdog,
+    hold: Mutex<Duration>,
+    watchdog: Arc<Watchdog>,
+    /// What a deep look needs of this process.
+    process: Around,
 }
 
 /// The auditor, locked, and the moment at which it was told something.
@@ -127,16 +130,24 @@ impl<const LANES: usize> Drive<LANES> {
             store: None,
             saved: Mutex::new(Vec::new()),
             check: CheckConf { may_recover, stop: Arc::clone(&stop) },
-            hold: conf.deep.hold,
+            process: Around::of(Arc::clone(&stop)),
+            hold: Mutex::new(conf.deep.hold),
             stop,
-            watchdog: Watchdog::default(),
+            watchdog: Arc::default(),
         }
     }
 
     /// The same, feeding a watchdog by what it gets done.
     #[must_use]
     pub fn feeding(self, watchdog: Watchdog) -> Self {
-        Self { watchdog, ..self }
+        Self { watchdog: Arc::new(watchdog), ..self }
+    }
+
+    /// The same, telling how far each deep look has come, from the thread that makes it.
+    #[must_use]
+    pub fn telling(self, tell: Arc<dyn Fn(Progress) + Send + Sync>) -> Self {
+        let process = Around { tell, ..self.process };
+        Self { process, ..self }
     }
 
     /// The same auditor, which keeps its place in `store`, and goes on where that says it was.
@@ -156,6 +167,9 @@ impl<const LANES: usize> Drive<LANES> {
     pub fn order(&self, order: Order<'_>) {
         if order == Order::Stop {
             self.stop.store(true, Ordering::Relaxed); // ends a look in progress
+        }
+        if let Order::Reload(conf) = order {
+            *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = conf.deep.hold;
         }
         if self.lock().order(clock::now(), order) {
             self.wake.notify_all();
@@ -217,7 +231,7 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     fn lane(&self, lane: Lane, say: &(dyn Fn(&Said<'_>) + Sync)) {
-        let mut hands = Hands::new(self.check.clone(), self.hold);
+        let mut hands = Hands::new(self.check.clone(), self.around());
         let mut path = DbPath::EMPTY;
         let mut turn = Turn { auditor: self.lock(), now: clock::now() };
         while let Some(job) = self.next(lane, turn, &mut hands, &mut path) {
@@ -229,9 +243,10 @@ impl<const LANES: usize> Drive<LANES> {
                     self.tell(lane, Event::Saved)
                 }
                 Job::Check => self.tell(lane, Event::Checked(hands.check(&path))),
-                Job::Dig => self.tell(lane, Event::Dug(hands.dig(&path))),
+                Job::Dig => self.tell(lane, Event::Dug(hands.dig(&path, self.hold()))),
                 Job::Confirm(depth) => {
-                    self.tell(lane, Event::Confirmed(hands.confirm(&path, depth)))
+                    let second = hands.confirm(&path, depth, self.hold());
+                    self.tell(lane, Event::Confirmed(second))
                 }
                 Job::Move(what) => {
                     let moved = hands.move_away(&path, what);
@@ -244,6 +259,20 @@ impl<const LANES: usize> Drive<LANES> {
             };
             self.watchdog.end(turn.now.mono);
         }
+    }
+
+    /// What a lane's deep looks need: a long one feeds the watchdog by what it reads.
+    fn around(&self) -> Around {
+        let (watchdog, tell) = (Arc::clone(&self.watchdog), Arc::clone(&self.process.tell));
+        let tell = move |progress: Progress| {
+            watchdog.progress(clock::mono());
+            tell(progress);
+        };
+        Around { tell: Arc::new(tell), ..self.process.clone() }
+    }
+
+    fn hold(&self) -> Duration {
+        *self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the next job, and keeps the path that it is for; none if the lane is to leave.

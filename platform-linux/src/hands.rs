@@ -2,7 +2,6 @@
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use martlet_core::audit::{Depth, Device, Second};
@@ -88,7 +87,6 @@ pub struct Hands {
     checker: Checker,
     /// The database that the directory of the last walk may hold, locked before that was listed.
     peek: Option<Peek>,
-    hold: Duration,
     process: deep::Around,
     /// What the last deep look brought back, if the database looked at last had one.
     dug: Option<Dug>,
@@ -102,13 +100,12 @@ pub struct Hands {
 }
 
 impl Hands {
-    /// Hands that hold nothing yet. A deep look's last try may hold a lock for `hold`.
+    /// Hands that hold nothing yet. `process` is what a deep look needs around it.
     #[must_use]
-    pub fn new(conf: CheckConf, hold: Duration) -> Self {
+    pub fn new(conf: CheckConf, process: deep::Around) -> Self {
         Self {
             walker: Walker::new(Limits::DEFAULT),
-            hold,
-            process: deep::Around::of(Arc::clone(&conf.stop)),
+            process,
             dug: None,
             reader: Reader::new(),
             checker: Checker::new(conf),
@@ -200,13 +197,13 @@ impl Hands {
         seen
     }
 
-    /// Looks deeply at a database.
-    pub fn dig(&mut self, path: &DbPath) -> &Dug {
-        self.dug.insert(deep::look(&said(path), self.hold, &self.process))
+    /// Looks deeply at a database. The last try may hold a lock for `hold`.
+    pub fn dig(&mut self, path: &DbPath, hold: Duration) -> &Dug {
+        self.dug.insert(deep::look(&said(path), hold, &self.process))
     }
 
     /// Looks once more, as deeply as before, and around.
-    pub fn confirm(&mut self, path: &DbPath, depth: Depth) -> Second<'_> {
+    pub fn confirm(&mut self, path: &DbPath, depth: Depth, hold: Duration) -> Second<'_> {
         let said = said(path);
         let before = identity(&said);
         let device_well = said
@@ -222,7 +219,7 @@ impl Hands {
         self.identity = before.ok();
         self.dug = None;
         if depth == Depth::Deep {
-            self.dig(path);
+            self.dig(path, hold);
         }
         let seen = self.checker.look(path);
         let same = self.identity.is_some() && identity(&said).ok() == self.identity;

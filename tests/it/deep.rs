@@ -1,20 +1,21 @@
 //! The deep audit finds what Swift's auditor passes, finds nothing in what Swift's brokers wrote,
 //! and gives way to writers. Time is counted in calls, so nothing depends on how fast this runs.
 
+mod drive;
 mod kinds;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use martlet_core::deep::{DeepSeen, Refusal, judge_deep};
 use martlet_core::slice::SLICE;
 use martlet_core::time::Mono;
 use martlet_core::verdict::{Counts, Judged, Value, Verdict};
-use martlet_platform_linux::deep::{Around, look};
+use martlet_platform_linux::deep::{Around, Progress, TELL_EVERY, look};
 use martlet_tests::damage::{self, flip, hot_journal, sql, sql_behind_triggers};
 use martlet_tests::deep_damage::sql_behind_index;
 use martlet_tests::fixtures::{manifest, named};
@@ -31,7 +32,7 @@ fn around(step: Duration, each_wait: impl Fn(Duration) -> bool + Send + Sync + '
     let clock = AtomicU64::new(0);
     let step = u64::try_from(step.as_nanos()).expect("a short step");
     let now = move || Mono::from_nanos(clock.fetch_add(step, Ordering::Relaxed));
-    Around { now: Arc::new(now), wait: Arc::new(each_wait) }
+    Around { now: Arc::new(now), wait: Arc::new(each_wait), tell: Arc::new(|_| ()) }
 }
 
 /// A world in which no time passes and nobody interferes.
@@ -332,4 +333,28 @@ fn a_stop_ends_it_wherever_it_is() {
         assert!(try_to_write(&path), "the lock is free after a stop");
     }
     assert!(ended, "it ends before it can be stopped a thousand times");
+}
+
+#[test]
+fn it_tells_how_far_it_has_come() {
+    let tree = Tree::new();
+    let path = tree.add("sda", named("thousand")).db();
+    let size = std::fs::metadata(&path).expect("it is there").len();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let tell = move |progress: Progress| tell.lock().expect("no panic").push(progress);
+    let around = Around { tell: Arc::new(tell), ..around(SLICE, |_| false) };
+    assert!(matches!(look(&path, HOLD, &around).seen, DeepSeen::Whole(_)));
+    let told = told.lock().expect("no panic").clone();
+    let last = told.last().expect("it tells at its end");
+    assert_eq!(last.all, 2 * size, "once for the structure, once for the rows");
+    // Whatever SQLite still has in its page cache is not read again.
+    assert!(size <= last.read && last.read < 3 * size, "{last:?} of {size} bytes");
+    let mut before = Progress { read: 0, all: 0, took: Duration::ZERO };
+    for now in &told {
+        assert!(before.read <= now.read, "{told:?}");
+        // Each look at the clock takes a slice here: a few of them between two tellings.
+        assert!(now.took < before.took + TELL_EVERY + SLICE * 4, "{told:?}");
+        before = *now;
+    }
 }

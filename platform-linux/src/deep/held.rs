@@ -10,7 +10,7 @@ use martlet_core::deep::Refusal;
 use martlet_core::slice::{Resume, Slice, Tick};
 use martlet_core::time::Mono;
 
-use super::{Around, Stop};
+use super::{Around, Progress, Stop, TELL_EVERY};
 use crate::ofd;
 
 /// The longest all waiting for writers may take in one look, the time they hold the lock included.
@@ -36,6 +36,10 @@ pub(super) struct Held {
     pub(super) stop: Option<Stop>,
     /// Ticks that a view may still take.
     pub(super) ticks_left: Option<u32>,
+    /// When the look began, and what this thread had read until then.
+    began: (Mono, u64),
+    /// When it was last told how far the look has come.
+    told: Mono,
 }
 
 /// What must not change while the lock is let go of.
@@ -50,6 +54,7 @@ impl Held {
     pub(super) fn new(file: File, path: &Path, around: Around) -> Self {
         let version = Version { header: [0; HEADER], size: 0, inode: (0, 0) };
         let slice = Slice::new(Duration::ZERO);
+        let now = (around.now)();
         Self {
             file,
             path: path.into(),
@@ -60,6 +65,25 @@ impl Held {
             waited: Duration::ZERO,
             stop: None,
             ticks_left: None,
+            began: (now, bytes_read()),
+            told: now,
+        }
+    }
+
+    /// Tells how far the look has come.
+    pub(super) fn tell(&mut self) {
+        self.told = (self.around.now)();
+        let (began, before) = self.began;
+        (self.around.tell)(Progress {
+            read: bytes_read().saturating_sub(before),
+            all: self.version.size.saturating_mul(2),
+            took: self.told.since(began),
+        });
+    }
+
+    fn tell_if_due(&mut self, now: Mono) {
+        if TELL_EVERY <= now.since(self.told) {
+            self.tell();
         }
     }
 
@@ -105,6 +129,7 @@ impl Held {
             return true;
         }
         let now = (self.around.now)();
+        self.tell_if_due(now);
         let is_stop = (self.around.wait)(Duration::ZERO);
         let next = match self.slice.tick(now, is_stop) {
             Tick::Go => Ok(()),
@@ -169,8 +194,10 @@ impl Held {
         if (self.around.wait)(WAIT) {
             return Err(Stop::Refused(Refusal::Stopped));
         }
+        let now = (self.around.now)();
         // At least what was asked for, so that the bound holds with any clock.
-        self.waited += (self.around.now)().since(began).max(WAIT);
+        self.waited += now.since(began).max(WAIT);
+        self.tell_if_due(now); // within the bound, a wait for a writer is progress too
         Ok(())
     }
 
@@ -223,6 +250,14 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.release();
     }
+}
+
+/// Bytes that this thread has read by system calls (`rchar` of proc(5)); 0 on a kernel that does not
+/// count them.
+fn bytes_read() -> u64 {
+    let io = std::fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+    let read = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    read.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
 }
 
 pub(super) fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
