@@ -48,12 +48,24 @@ pub(crate) fn run(args: &[&str]) -> Result<(), String> {
 
 /// Builds the static release binary for `target`, and sees that it is one.
 pub(crate) fn build(toolchain: &Toolchain, target: Target) -> Result<PathBuf, String> {
+    build_in(&workspace(), toolchain, target)
+}
+
+/// The same of another checkout. No folder of this machine is named in the binary.
+pub(crate) fn build_in(
+    workspace: &Path,
+    toolchain: &Toolchain,
+    target: Target,
+) -> Result<PathBuf, String> {
     let triple = target.triple();
     let step = Step::begin(&format!("building {triple}"));
-    let folder = target_folder();
-    let mut cargo = toolchain.cargo(target, &[])?;
+    let workspace = workspace.components().collect::<PathBuf>();
+    let folder = workspace.join("target/cross");
+    let remaps = [(cargo_home()?, "/cargo"), (workspace.clone(), "/martlet")]
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    let mut cargo = toolchain.cargo(target, &remaps)?;
     cargo.args(["build", "--quiet", "--locked", "--release", "--package", "martlet"]);
-    cargo.args(["--target", triple, "--target-dir"]).arg(&folder).current_dir(workspace());
+    cargo.args(["--target", triple, "--target-dir"]).arg(&folder).current_dir(&workspace);
     run_quietly(&mut cargo)?;
     let binary = folder.join(triple).join("release").join(BINARY);
     let bytes = fs::read(&binary).map_err(|e| format!("cannot read {}: {e}", binary.display()))?;
@@ -63,6 +75,14 @@ pub(crate) fn build(toolchain: &Toolchain, target: Target) -> Result<PathBuf, St
         Some(false) => step.end(&format!("{}, {} bytes, static", binary.display(), bytes.len())),
     }
     Ok(binary)
+}
+
+/// Where cargo keeps the crates.
+fn cargo_home() -> Result<PathBuf, String> {
+    let given = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    given
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
+        .ok_or_else(|| "neither CARGO_HOME nor HOME says where cargo keeps the crates".to_owned())
 }
 
 /// Runs the tests for `target` under its emulator.

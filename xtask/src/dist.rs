@@ -4,6 +4,7 @@
 //! `dpkg-deb` makes the package from the tree that the tarball holds. `cargo-deb` would be one more
 //! program to fetch, and neither makes a tarball nor promises the same bytes.
 mod crates;
+mod debian;
 mod tree;
 mod trial;
 mod twice;
@@ -13,6 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tree::Tree;
+
+use crate::cross;
+use crate::target::Target;
+use crate::toolchain::Toolchain;
 
 /// The units, as they are named in `bin/dist`.
 pub(crate) const UNITS: [&str; 3] =
@@ -26,18 +31,18 @@ pub(crate) const DROP_INS: [&str; 4] = [
 ];
 const MANUALS: [&str; 2] = ["martlet.1", "martlet-options.5"];
 
-/// A processor, in Debian's words and in Rust's.
+/// A processor, in Debian's words and in ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Arch {
     debian: &'static str,
-    triple: &'static str,
+    target: Target,
 }
 
-const AMD64: Arch = Arch { debian: "amd64", triple: "x86_64-unknown-linux-gnu" };
+const AMD64: Arch = Arch { debian: "amd64", target: Target::Native };
 const ARCHES: [Arch; 3] = [
     AMD64,
-    Arch { debian: "arm64", triple: "aarch64-unknown-linux-musl" },
-    Arch { debian: "armhf", triple: "armv7-unknown-linux-musleabihf" },
+    Arch { debian: "arm64", target: Target::Aarch64 },
+    Arch { debian: "armhf", target: Target::Armv7 },
 ];
 
 /// Makes what is asked for; `try` installs it beside Swift, `twice` makes it two times and compares.
@@ -70,9 +75,10 @@ fn folder(workspace: &Path) -> PathBuf {
 fn make(workspace: &Path, arches: &[Arch]) -> Result<(), String> {
     let out = folder(workspace);
     let when = when(workspace)?;
+    let toolchain = Toolchain::ready(&arches.iter().map(|it| it.target).collect::<Vec<_>>())?;
     let mut made = Vec::new();
     for arch in arches {
-        let binary = build(workspace, *arch)?;
+        let binary = cross::build_in(workspace, &toolchain, arch.target)?;
         let staging = tempfile::tempdir().map_err(|e| format!("cannot make a folder: {e}"))?;
         let stem = format!("martlet-{VERSION}-linux-{}", arch.debian);
         let root = staging.path().join(&stem);
@@ -105,38 +111,6 @@ fn when(workspace: &Path) -> Result<String, String> {
     let mut git = Command::new("git");
     let said = done(git.args(["log", "-1", "--format=%ct"]).current_dir(workspace))?;
     Ok(said.trim().to_owned())
-}
-
-/// The release binary. No folder of this machine is named in it.
-fn build(workspace: &Path, arch: Arch) -> Result<PathBuf, String> {
-    let Arch { triple, .. } = arch;
-    if arch != AMD64 {
-        let binary = workspace.join("target/cross").join(triple).join("release/martlet");
-        if binary.exists() {
-            return Ok(binary);
-        }
-        return Err(format!("no {}: cargo xtask cross build {triple}", binary.display()));
-    }
-    let target = workspace.join("target/dist/build");
-    let home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
-        .ok_or("neither CARGO_HOME nor HOME says where cargo keeps the crates")?;
-    let plain = workspace.components().collect::<PathBuf>();
-    let flags = format!(
-        "--remap-path-prefix={}=/cargo\u{1f}--remap-path-prefix={}=/martlet",
-        home.display(),
-        plain.display()
-    );
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--release", "--locked", "--package", "martlet", "--target", triple]);
-    cargo.arg("--target-dir").arg(&target).env("CARGO_ENCODED_RUSTFLAGS", flags);
-    let status =
-        cargo.current_dir(&plain).status().map_err(|e| format!("cannot run cargo: {e}"))?;
-    if !status.success() {
-        return Err(format!("cargo build for {triple} ended with {status}"));
-    }
-    Ok(target.join(triple).join("release/martlet"))
 }
 
 fn tar(folder: &Path, name: &str, when: &str, to: &Path) -> Result<(), String> {

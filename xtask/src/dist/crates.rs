@@ -9,17 +9,24 @@ use serde_json::Value;
 
 use super::{Arch, done};
 
-const HEAD: &str =
-    "The crates in this binary, with their licences. The Rust standard library in it is under
-MIT or Apache-2.0; SQLite in it is in the public domain; the C library in a static binary is musl,
-under MIT. The texts follow the list.
+const HEAD: &str = "The crates in this binary, with their licences; the texts follow the list.
+Besides, SQLite is in it, which is in the public domain; the C library musl, under MIT, whose
+notice is in the file copyright; and the Rust standard library with what it is made of (addr2line,
+adler2, cfg-if, gimli, hashbrown, libc, memchr, miniz_oxide, object, rustc-demangle), all of it
+under MIT or Apache-2.0.
 
 ";
 
 /// The list. Crates that only help to build are not in the binary, nor in the list.
 pub(super) fn list(workspace: &Path, arch: Arch) -> Result<String, String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["metadata", "--locked", "--format-version=1", "--filter-platform", arch.triple]);
+    cargo.args([
+        "metadata",
+        "--locked",
+        "--format-version=1",
+        "--filter-platform",
+        arch.target.triple(),
+    ]);
     let said = done(cargo.current_dir(workspace))?;
     let metadata: Value =
         serde_json::from_str(&said).map_err(|e| format!("cargo metadata is no JSON: {e}"))?;
@@ -37,6 +44,10 @@ pub(super) fn list(workspace: &Path, arch: Arch) -> Result<String, String> {
     let mut seen = BTreeSet::new();
     while let Some(id) = todo.pop() {
         if !seen.insert(id) {
+            continue;
+        }
+        // What a macro is made of runs while a crate is built.
+        if packages.get(id).is_some_and(|package| is_macro(package)) {
             continue;
         }
         for dependency in nodes.get(id).into_iter().flat_map(|node| rows(&node["deps"])) {

@@ -13,7 +13,7 @@ const UNIT_FOLDER: &str = "usr/lib/systemd/system";
 const PAGES: [&str; 4] = ["README.md", "docs/operations.md", "docs/appliance.md", "LICENSE"];
 
 /// Who answers for the package: whoever ships it puts their own name here.
-const MAINTAINER: &str = "Martlet's packagers <martlet@example.org>";
+const MAINTAINER: &str = "Martlet authors <martlet@martlet.invalid>";
 
 /// A tree in the making.
 pub(super) struct Tree<'a> {
@@ -75,21 +75,18 @@ impl Tree<'_> {
         let date = date.args(["--utc", "--rfc-email", "--date", &format!("@{}", self.when)]);
         let date = done(date.env("LC_ALL", "C"))?;
         let changes = format!(
-            "martlet ({DEBIAN_VERSION}) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n \
+            "martlet ({DEBIAN_VERSION}) unstable; urgency=medium\n\n  * See changelog.gz.\n\n \
              -- {MAINTAINER}  {date}"
         );
         let changelog = format!("{DOC}/changelog.Debian");
         self.write(&changelog, changes.as_bytes(), 0o644)?;
         self.shorten(&changelog)?;
-        let depends = self.depends()?;
-        if depends.is_empty() {
-            let overrides = "usr/share/lintian/overrides/martlet";
-            self.copy(&dist.join("lintian-overrides"), overrides, 0o644)?;
-        }
+        let overrides = "usr/share/lintian/overrides/martlet";
+        self.copy(&dist.join("lintian-overrides"), overrides, 0o644)?;
         let control = format!(
             "Package: martlet\nVersion: {DEBIAN_VERSION}\nArchitecture: {}\n\
              Maintainer: {MAINTAINER}\n\
-             Section: net\nPriority: optional\n{depends}Enhances: swift-container\n\
+             Section: net\nPriority: optional\nEnhances: swift-container\n\
              Description: auditor of OpenStack Swift's container databases\n \
              Martlet audits the container databases of a Swift storage node. It takes\n \
              the place of swift-container-auditor: same conf, log lines, recon keys,\n \
@@ -103,21 +100,6 @@ impl Tree<'_> {
         let sums = done(Command::new("sh").args(["-c", list]).current_dir(self.root))?;
         self.write("DEBIAN/md5sums", sums.as_bytes(), 0o644)?;
         open_folders(self.root)
-    }
-
-    /// The field that names the C library, if the binary needs one: the newest of its versions.
-    fn depends(&self) -> Result<String, String> {
-        let bytes = read(self.binary)?;
-        let mut newest = None;
-        for (at, _) in bytes.windows(8).enumerate().filter(|(_, window)| *window == b"GLIBC_2.") {
-            let rest = bytes.get(at + 8..).unwrap_or_default();
-            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let digits = rest.get(..digits).unwrap_or_default();
-            newest = newest.max(std::str::from_utf8(digits).ok().and_then(|it| it.parse().ok()));
-        }
-        Ok(newest.map_or_else(String::new, |minor: u32| {
-            format!("Depends: libc6 (>= 2.{minor}), libgcc-s1 (>= 4.2)\n")
-        }))
     }
 
     fn copy(&self, from: &Path, to: &str, mode: u32) -> Result<(), String> {

@@ -1,67 +1,165 @@
-//! `cargo xtask dist try`: the Debian package in a Debian of its own, beside Debian's `swift-container`.
+//! `cargo xtask dist try`: package and tarball on a Debian node of their own, beside Debian's Swift.
 //!
-//! debootstrap makes the root. Swift's packages are unpacked without the Python libraries they depend on:
-//! what counts is that files, units and scripts do not collide. systemd does not run in there.
+//! What an operator types is taken from README and `docs/operations.md`, to the letter. systemd does not
+//! run in there: its tools read the units, and what they say it would start is started by hand.
+use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{DEBIAN_VERSION, done};
+use super::{DEBIAN_VERSION, debian, done, workspace};
 
-/// What is done in the root, in order: a claim, and the shell line that shows it.
-const STEPS: [(&str, &str); 12] = [
-    (
-        "Swift's packages are there",
-        "dpkg --force-depends -i /swift*.deb >/dev/null 2>&1 || dpkg -l swift-container | grep -q '^i'",
-    ),
-    ("it installs", "dpkg -i /martlet.deb"),
-    ("Swift's auditor is as it was", "dpkg --verify swift-container"),
-    ("the program runs", "martlet --help >/dev/null"),
-    ("the link runs", "/usr/lib/martlet/swift-container-auditor --help | grep -q Usage"),
-    ("nothing is enabled", "! find /etc/systemd -name '*martlet*' | grep -q ."),
-    (
-        "one copy switches",
-        "cp -r /usr/share/martlet/swift-container-auditor*.d /etc/systemd/system/",
-    ),
-    ("it installs over itself", "dpkg -i /martlet.deb"),
-    (
-        "an upgrade keeps the switch",
-        "test -e /etc/systemd/system/swift-container-auditor.service.d/martlet.conf",
-    ),
-    (
-        "removing it gives Swift back",
-        "mkdir -p /var/lib/martlet && dpkg -r martlet && ! test -e /etc/systemd/system/swift-container-auditor.service.d/martlet.conf",
-    ),
-    (
-        "purging it leaves nothing",
-        "dpkg -P martlet && ! find / -xdev -path /proc -prune -o -name '*martlet*' -print | grep -v '^/martlet.deb$' | grep .",
-    ),
-    ("Swift's auditor is as it was in the end", "dpkg --verify swift-container"),
-];
+/// Lays a layer of memory over the root `$1`, puts the archives of `$2` in it, and does there what standard
+/// input says. All of it goes away with the process.
+const ROOM: &str = "mount -t tmpfs room /mnt
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay node -o lowerdir=\"$1\",upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+cp \"$2\"/*_amd64.deb \"$2\"/*-amd64.tar.gz \"$2\"/SHA256SUMS /mnt/root/root/
+mount -t proc proc /mnt/root/proc
+mount --bind /dev /mnt/root/dev
+exec chroot /mnt/root env -i HOME=/root LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 \\
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -e";
 
-/// Checks the package with lintian, then tries it. Needs root, debootstrap and lintian.
+/// Lets Debian's Swift make a container's database in its place on the device `sda`.
+const MAKE: &str = r#"
+import os
+from swift.common.utils import hash_path, validate_configuration
+from swift.container.backend import ContainerBroker
+validate_configuration()
+name = hash_path("account", "container")
+folder = f"/srv/node/sda/containers/{int(name[:4], 16)}/{name[-3:]}/{name}"
+os.makedirs(folder)
+ContainerBroker(f"{folder}/{name}.db", account="account", container="container").initialize("1700000000.00000", 0)
+"#;
+
+/// What the lines below share. `starts` is what systemd would start for Swift's unit; `audits` does so for
+/// one pass, as the unit's user. `files` are the names of all files that a package may leave behind.
+const WORDS: &str = r#"
+starts() { systemd-analyze cat-config systemd/system/swift-container-auditor.service | sed -n 's/^ExecStart=//p' | tail -n 1; }
+audits() { setpriv --reuid=swift --regid=swift --init-groups $(starts) once -v >/root/said 2>&1; grep -q 'audit "once" mode completed' /root/said; }
+files() { find / -xdev \( -path /proc -o -path /root -o -path /tmp -o -path /var/log -o -path /var/lib/dpkg \) -prune -o -print | LC_ALL=C sort; }
+by() { case $(starts) in "$1 "*) ;; *) starts; return 1 ;; esac; }
+sed -i 's/^# mount_check = true/mount_check = false/' /etc/swift/container-server.conf
+python3 -c "$MAKE"
+chown -R swift:swift /srv/node
+install -d -o swift -g swift /var/cache/swift
+cd /root
+"#;
+
+/// Swift's program, and Martlet under Swift's name.
+const SWIFTS: &str = "/usr/bin/swift-container-auditor";
+const OURS: &str = "/usr/lib/martlet/swift-container-auditor";
+/// The database in the room.
+const DATABASE: &str = "/srv/node/sda/containers/*/*/*/*.db";
+
+/// Checks the packages that are there with lintian, then tries amd64's. Needs root, debootstrap and lintian.
 pub(super) fn run(folder: &Path) -> Result<(), String> {
-    let package = folder.join(format!("martlet_{DEBIAN_VERSION}_amd64.deb"));
-    let mut lintian = Command::new("lintian");
-    done(lintian.args(["--fail-on=error", "--allow-root"]).arg(&package))?;
-    eprintln!("lintian: no errors");
+    for arch in ["amd64", "arm64", "armhf"] {
+        let package = folder.join(format!("martlet_{DEBIAN_VERSION}_{arch}.deb"));
+        if arch == "amd64" || package.exists() {
+            let mut lintian = Command::new("lintian");
+            lintian.args(["--fail-on=error,warning", "--allow-root"]);
+            done(lintian.arg(&package))?;
+            eprintln!("lintian: nothing against {}", package.display());
+        }
+    }
+    let workspace = workspace();
+    let script = script(&read(&workspace, "README.md")?, &read(&workspace, "docs/operations.md")?)?;
     let made = tempfile::tempdir().map_err(|e| format!("cannot make a folder: {e}"))?;
-    let root = made.path().join("root");
-    let mut debootstrap = Command::new("debootstrap");
-    debootstrap.args(["--variant=minbase", "--include=init-system-helpers,adduser", "bookworm"]);
-    done(debootstrap.arg(&root))?;
-    let mut apt = Command::new("apt-get");
-    done(apt.args(["download", "-q", "swift", "swift-container"]).current_dir(&root))?;
-    std::fs::copy(&package, root.join("martlet.deb"))
-        .map_err(|e| format!("cannot copy {}: {e}", package.display()))?;
-    steps(&root)
+    let file = made.path().join("script");
+    fs::write(&file, script).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+    let script =
+        fs::File::open(&file).map_err(|e| format!("cannot open {}: {e}", file.display()))?;
+    let mut room = Command::new("unshare");
+    room.args(["--mount", "--propagation", "private", "sh", "-ec", ROOM, "sh"]);
+    room.arg(debian::root()?).arg(folder);
+    let said = room.stdin(script).output().map_err(|e| format!("cannot run unshare: {e}"))?;
+    let (seen, wrong) =
+        (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    eprint!("{seen}");
+    if said.status.success() {
+        return Ok(());
+    }
+    let last = seen.lines().last().unwrap_or("the first of all");
+    Err(format!("the step after this one failed: {last}\n{}", wrong.trim()))
 }
 
-fn steps(root: &Path) -> Result<(), String> {
-    for (claim, line) in STEPS {
-        let mut chroot = Command::new("chroot");
-        chroot.arg(root).args(["sh", "-ec", line]).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        done(&mut chroot).map_err(|said| format!("not so: {claim}: {said}"))?;
-        eprintln!("{claim}");
+/// All that is done in the room, in order: lines for the shell, and a claim that is printed if they succeed.
+fn script(readme: &str, operations: &str) -> Result<String, String> {
+    let install = block(readme, "Installing changes nothing")?;
+    let (install, switch) =
+        install.split_once('\n').ok_or("the README's switch has one line only")?;
+    let back = block(readme, "To go back")?;
+    let unpack = block(operations, "Elsewhere, from the tarball")?;
+    let remove = block(operations, "To remove what came from the tarball")?;
+    let look = block(operations, "Then look before you switch")?;
+    let by = |program: &str| format!("by {program}; audits");
+    let next = format!(
+        "dpkg-deb -R martlet_{DEBIAN_VERSION}_amd64.deb next; \
+         sed -i 's/^Version: .*/&.1/' next/DEBIAN/control; dpkg-deb -b next next.deb; dpkg -i next.deb"
+    );
+    let verify = "dpkg --verify swift-container".to_owned();
+    let same = "files > after; diff before after".to_owned();
+    let steps: [(String, &str); 21] = [
+        (by(SWIFTS), "Swift's unit starts Swift's auditor, and it audits"),
+        ("files > before".to_owned(), "all files are counted"),
+        (install.to_owned(), "the package installs, by the README's line"),
+        (verify.clone(), "Swift's files are as they were"),
+        (by(SWIFTS), "Swift's unit starts Swift's auditor still"),
+        ("! find /etc/systemd -name '*martlet*' | grep .".to_owned(), "nothing is enabled"),
+        (look, "it looks at the node before the switch, by the manual's lines"),
+        (format!("martlet check {DATABASE}"), "it audits one file"),
+        (switch.to_owned(), "it is switched on, by the README's lines"),
+        (by(OURS), "Swift's unit starts Martlet, and it audits"),
+        (next, "it is upgraded"),
+        (by(OURS), "the upgrade keeps the switch"),
+        (back, "it is switched off, by the README's lines"),
+        (by(SWIFTS), "Swift's unit starts Swift's auditor again, and it audits"),
+        (switch.to_owned(), "it is switched on again"),
+        ("mkdir /var/lib/martlet; dpkg -r martlet".to_owned(), "it is removed while switched on"),
+        (
+            format!("{}; test -d /var/lib/martlet", by(SWIFTS)),
+            "that gives Swift back, and keeps the state",
+        ),
+        (format!("dpkg -P martlet; {verify}; {same}"), "purging it leaves no file behind"),
+        (format!("{unpack}; {}", by(SWIFTS)), "the tarball installs, by the manual's lines"),
+        (format!("martlet check {DATABASE}; {switch}; {}", by(OURS)), "it can be switched on too"),
+        (
+            format!(
+                "rm /etc/systemd/system/swift-container-auditor*.d/martlet.conf; {remove}; {verify}; {}",
+                by(SWIFTS)
+            ),
+            "and goes away again",
+        ),
+    ];
+    let mut script = format!("MAKE='{MAKE}'\n{WORDS}");
+    for (lines, claim) in steps {
+        // A shell of its own ends at the first line that fails, and its output is shown only then.
+        write!(
+            script,
+            "set +e\n(set -e\n{lines}\n) >/root/out 2>&1\ngot=$?\nset -e\n\
+             [ $got = 0 ] || {{ cat /root/out /root/said >&2; exit 1; }}\necho \"{claim}\"\n"
+        )
+        .map_err(|e| e.to_string())?;
     }
-    Ok(())
+    Ok(script)
+}
+
+/// The indented lines that follow the line which begins with `phrase`.
+fn block(text: &str, phrase: &str) -> Result<String, String> {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(phrase));
+    let block: Vec<_> = lines
+        .by_ref()
+        .skip_while(|line| !line.starts_with("    "))
+        .map_while(|line| line.strip_prefix("    "))
+        .collect();
+    if block.is_empty() {
+        return Err(format!("no command follows {phrase:?}"));
+    }
+    Ok(block.join("\n"))
+}
+
+fn read(workspace: &Path, name: &str) -> Result<String, String> {
+    let path = workspace.join(name);
+    fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))
 }

@@ -1,41 +1,48 @@
-//! `cargo xtask dist twice`: two builds in two folders, with two umasks and two dates of the files, and
-//! the same bytes.
+//! `cargo xtask dist twice`: the last commit built here and in another folder, under another umask and with
+//! other dates of its files; and the same bytes.
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{done, workspace};
+use super::{AMD64, done, folder, make, workspace};
 
-/// Umask and date of the files of each build.
-const WAYS: [(&str, &str); 2] = [("022", "2001-02-03"), ("077", "2021-11-12")];
+/// The umask of the second build, and the date of its files.
+const UMASK: &str = "077";
+const DATE: &str = "2001-02-03";
 
-/// Builds the last commit twice, and compares the sums.
+/// Makes amd64's archives here, which stay, and a second time elsewhere; compares the sums.
 pub(super) fn run() -> Result<(), String> {
-    let folder = tempfile::tempdir().map_err(|e| format!("cannot make a folder: {e}"))?;
-    let mut sums = Vec::new();
-    for (number, (umask, date)) in WAYS.into_iter().enumerate() {
-        let clone = folder.path().join("x".repeat(1 + 20 * number)).join("martlet");
-        done(Command::new("git").args(["clone", "--quiet"]).arg(workspace()).arg(&clone))?;
-        sums.push(build(&clone, umask, date)?);
+    let workspace = workspace();
+    let mut git = Command::new("git");
+    git.args(["status", "--porcelain", "--untracked-files=no"]).current_dir(&workspace);
+    if !done(&mut git)?.is_empty() {
+        return Err("commit first: what is built twice is the last commit".to_owned());
     }
-    match sums.as_slice() {
-        [one, other] if one == other => {
-            eprint!("twice the same:\n{one}");
-            Ok(())
-        }
-        _ => Err(format!("two builds differ:\n{}", sums.join("\n"))),
+    make(&workspace, &[AMD64])?;
+    let place = tempfile::tempdir().map_err(|e| format!("cannot make a folder: {e}"))?;
+    let clone = place.path().join("a place with a longer name").join("martlet");
+    done(Command::new("git").args(["clone", "--quiet"]).arg(&workspace).arg(&clone))?;
+    build(&clone)?;
+    let [one, other] = [sums(&workspace)?, sums(&clone)?];
+    if one != other {
+        return Err(format!("two builds differ:\n{one}\n{other}"));
     }
+    eprintln!("twice the same");
+    Ok(())
 }
 
-fn build(clone: &Path, umask: &str, date: &str) -> Result<String, String> {
+fn build(clone: &Path) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
     // `dist in` is this program's own word for: as if it had been called there.
     let script = format!(
-        "umask {umask} && find . -path ./.git -prune -o -type f -exec touch -d {date} {{}} + && \
+        "umask {UMASK} && find . -path ./.git -prune -o -type f -exec touch -d {DATE} {{}} + && \
          exec \"$0\" dist in \"$1\""
     );
     let mut sh = Command::new("sh");
-    done(sh.args(["-c", &script]).arg(own).arg(clone).current_dir(clone))?;
-    let file = clone.join("target/dist/SHA256SUMS");
+    done(sh.args(["-c", &script]).arg(own).arg(clone).current_dir(clone)).map(drop)
+}
+
+fn sums(workspace: &Path) -> Result<String, String> {
+    let file = folder(workspace).join("SHA256SUMS");
     fs::read_to_string(&file).map_err(|e| format!("cannot read {}: {e}", file.display()))
 }
