@@ -1,14 +1,17 @@
-"""The daemon under what martlet.service allows, without systemd: sandbox.py PROGRAM UNIT FIXTURE.gz
+"""The daemon under what martlet.service allows, without systemd: sandbox.py PROGRAM UNIT FIXTURE.gz [old]
 
 In namespaces of its own: the unit's read-only root and writable places, a /dev like PrivateDevices=, an
 ordinary user without capabilities and new privileges, and the unit's list of system calls, as systemd itself
 spells it out. Not covered: PrivateUsers=, ProtectProc=, RestrictAddressFamilies=, MemoryDenyWriteExecute= and
-the limits of the control group. Needs root, systemd-analyze and libseccomp2, and touches nothing outside.
+the limits of the control group. With "old" each system call that is newer than Linux 3.15 is answered as a
+kernel answers that does not know it (x86_64 only: its numbers grow with the kernel). Needs root, systemd-analyze and libseccomp2, and touches nothing outside.
 """
 import atexit, ctypes, gzip, os, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
 
 USER, ID = "swift", 64711
 PATIENCE = 60  # seconds for each thing that must come
+LAST_OLD, LAST_KNOWN = 316, 511  # renameat2, the newest call of Linux 3.15; more than any kernel has
+ENOSYS = 38
 
 
 def sh(line):
@@ -40,8 +43,11 @@ def confine(allowed):
     context = ctypes.c_void_p(seccomp.seccomp_init(0x00050000 | 1))  # else EPERM
     for name in sorted(allowed):
         number = seccomp.seccomp_syscall_resolve_name(name.encode())
-        if 0 <= number and seccomp.seccomp_rule_add(context, 0x7FFF0000, number, 0):
+        if 0 <= number <= newest and seccomp.seccomp_rule_add(context, 0x7FFF0000, number, 0):
             raise OSError(f"no rule for {name}")
+    for number in range(newest + 1, LAST_KNOWN + 1):
+        if seccomp.seccomp_rule_add(context, 0x00050000 | ENOSYS, number, 0):
+            raise OSError(f"no rule for system call {number}")
     os.setgroups([ID])
     os.setresgid(ID, ID, ID)
     os.setresuid(ID, ID, ID)
@@ -102,6 +108,7 @@ program, unit, fixture = (os.path.abspath(path) for path in sys.argv[1:4])
 sound = gzip.open(fixture).read()
 broken = sound[:4096] + b"\xff" * (len(sound) - 4096)
 allowed = calls(unit)
+newest = LAST_OLD if sys.argv[4:] == ["old"] else LAST_KNOWN
 
 # The host: everything that is written to lies in memory, in a mount namespace of this process.
 if ctypes.CDLL(None).unshare(0x00020000):

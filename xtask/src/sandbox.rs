@@ -1,23 +1,28 @@
 //! `cargo xtask sandbox`: the daemon under what its unit allows, where there is no systemd to run it.
 //!
 //! `sandbox.py` makes the mounts, the user and the filter of system calls; it says what it does not cover.
-use std::path::Path;
 use std::process::Command;
 
-/// Builds the daemon and tries it.
+use crate::cross;
+use crate::target::Target;
+use crate::toolchain::Toolchain;
+
+/// Builds the program that is shipped and tries it, on a kernel of today and as on the oldest one.
 ///
 /// # Errors
 /// What was not seen in the sandbox.
 pub(crate) fn run() -> Result<(), String> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let target = workspace.join("target");
-    cargo.args(["build", "--quiet", "--package", "martlet", "--target-dir"]).arg(&target);
-    succeed(cargo.current_dir(&workspace))?;
-    let mut python = Command::new("python3");
-    python.arg(workspace.join("xtask/src/sandbox.py")).arg(target.join("debug/martlet"));
-    python.arg(workspace.join("bin/dist/martlet.service"));
-    succeed(python.arg(workspace.join("tests/fixtures/small.db.gz")))
+    let workspace = cross::workspace();
+    let toolchain = Toolchain::ready(&[Target::Native])?;
+    let program = cross::build(&toolchain, Target::Native)?;
+    for kernel in ["new", "old"] {
+        eprintln!("as on a kernel that is {kernel}:");
+        let mut python = Command::new("python3");
+        python.arg(workspace.join("xtask/src/sandbox.py")).arg(&program);
+        python.arg(workspace.join("bin/dist/martlet.service"));
+        succeed(python.arg(workspace.join("tests/fixtures/small.db.gz")).arg(kernel))?;
+    }
+    Ok(())
 }
 
 fn succeed(command: &mut Command) -> Result<(), String> {
