@@ -50,7 +50,7 @@ pub(crate) struct Once {
     /// swift's container-server.conf, or a directory of *.conf
     #[argh(positional, arg_name = "CONF")]
     pub(crate) conf: PathBuf,
-    /// move nothing to quarantine
+    /// move nothing to quarantine, and leave recon cache and statsd alone
     #[argh(switch)]
     pub(crate) dry_run: bool,
     /// read every row of every database, at the conf's bytes_per_second

@@ -12,11 +12,11 @@ use martlet_core::audit::{Conf, HashConf, Mode, Order};
 use martlet_core::breaker::Limits;
 use martlet_core::due::{DeepConf, Which};
 use martlet_core::walk::Floor;
-use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, Settings};
 use martlet_platform_linux::devices::devices;
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
 use martlet_platform_linux::hands::Target;
+use martlet_platform_linux::privilege;
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Signal};
 use martlet_platform_linux::statsd::Statsd;
@@ -51,6 +51,11 @@ struct Pass {
 pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
     let settings = conf::load(&asked.conf).map_err(|error| error.to_string())?;
     let hash = hash(asked.swift_conf.as_deref())?;
+    if privilege::is_root() {
+        // Else the recon cache and the quarantine would belong to root, and the daemon could not write.
+        let account = settings.account().map_err(|error| error.to_string())?;
+        privilege::turn_into(&settings.user, &account).map_err(|error| error.to_string())?;
+    }
     let mut conf = settings::core(&settings, Mode::Once, hash);
     conf.quarantine &= !asked.dry_run;
     if asked.deep {
@@ -63,13 +68,15 @@ pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
     let view = Arc::new(View::new(Options { json: asked.json, quiet: asked.quiet, lines: false }));
     let level = settings::level(settings.log_level);
     Console { tag: &settings.log_name, level }.install(view.bar().clone());
+    let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
     let pass = Pass {
         conf,
         ground,
         lanes: lanes(asked.lanes.unwrap_or(settings.lanes))?,
         may_recover: !asked.dry_run,
-        recon: Some(Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE)),
-        statsd: settings::statsd(&settings, clock::mono().as_nanos()),
+        // A dry run is nobody's pass: dashboards do not hear of it.
+        recon: (!asked.dry_run).then_some(recon),
+        statsd: if asked.dry_run { None } else { settings::statsd(&settings, seed()) },
     };
     pass.run(&view, blocked)
 }

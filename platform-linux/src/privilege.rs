@@ -78,6 +78,12 @@ pub fn ionice(class: IoClass, priority: i64) -> Result<(), PrivilegeError> {
     Err(failed_with(words))
 }
 
+/// Whether this process is root: what it writes would belong to root.
+#[must_use]
+pub fn is_root() -> bool {
+    unistd::geteuid().is_root()
+}
+
 /// Becomes `account`, which is named `user`, for good, with the groups it is a member of. Nothing to
 /// do for an ordinary user who is that user.
 ///
@@ -85,10 +91,10 @@ pub fn ionice(class: IoClass, priority: i64) -> Result<(), PrivilegeError> {
 /// here reads it.
 pub fn turn_into(user: &str, account: &Account) -> Result<(), PrivilegeError> {
     let doing = |what: &str| format!("become user {user} ({what})");
-    if !unistd::geteuid().is_root() && unistd::getuid() == account.uid {
+    if !is_root() && unistd::getuid() == account.uid {
         return Ok(());
     }
-    if unistd::geteuid().is_root() {
+    if is_root() {
         unistd::setgroups(&account.groups).map_err(failed(doing("setgroups")))?;
     }
     unistd::setgid(account.gid).map_err(failed(doing("setgid")))?;

@@ -1,8 +1,9 @@
 //! `martlet check`, `martlet once`, `martlet conf`: verdicts, exit codes, JSON.
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -13,6 +14,7 @@ use martlet_tests::damage;
 use martlet_tests::demo::confs;
 use martlet_tests::fixtures::{manifest, named};
 use martlet_tests::tree::{Placed, Tree};
+use nix::unistd::{User, geteuid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -194,6 +196,24 @@ fn the_effective_options_are_printed_and_the_unknown_named() {
     assert!(stderr.contains("intervall"), "{stderr}");
 }
 
+/// What root's pass writes must not be in the daemon's way afterwards.
+#[test]
+fn a_pass_by_root_belongs_to_the_user_of_the_conf() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let _placed = tree.add("sda", named("small"));
+    let nobody = User::from_name("nobody").expect("a look-up").expect("nobody");
+    let own = User::from_uid(geteuid()).expect("a look-up").expect("this user");
+    let user = if geteuid().is_root() { nobody } else { own };
+    let conf = conf(dir.path(), tree.devices(), &format!("user = {}", user.name));
+    for folder in [dir.path(), tree.devices()] {
+        fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("a mode");
+    }
+    let said = run(&[OsStr::new("once"), conf.as_os_str()]);
+    let recon = fs::metadata(dir.path().join("container.recon"));
+    let recon = recon.unwrap_or_else(|e| panic!("no recon cache: {e}: {}", text(&said.stderr)));
+    assert_eq!(recon.uid(), user.uid.as_raw());
+}
+
 #[test]
 fn a_dry_run_moves_nothing_and_a_run_does() {
     let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
@@ -203,7 +223,10 @@ fn a_dry_run_moves_nothing_and_a_run_does() {
     let once = |more: &str| run(&[OsStr::new("once"), conf.as_os_str(), OsStr::new(more)]);
     assert_eq!(once("--dry-run").status.code(), Some(2));
     assert!(placed.db().exists(), "it was only looked at");
+    let recon = dir.path().join("container.recon");
+    assert!(!recon.exists(), "nor do dashboards hear of it");
     let said = once("--json");
+    assert!(recon.exists(), "a run is told of");
     let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
     let moved = found["moved_to"].as_str().expect("it says where");
     assert!(!placed.dir.exists() && Path::new(moved).exists(), "{found}");
