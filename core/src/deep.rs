@@ -35,6 +35,12 @@ impl Dug {
     pub const fn is_interrupted(&self) -> bool {
         matches!(self.seen, DeepSeen::Not(Refusal::Stopped))
     }
+
+    /// Whether it says anything of the database: it was read, or could not be for what it is.
+    #[must_use]
+    pub const fn is_made(&self) -> bool {
+        !matches!(self.seen, DeepSeen::Not(_))
+    }
 }
 
 /// What a deep look brought back.

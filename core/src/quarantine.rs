@@ -35,14 +35,54 @@ pub struct Around {
     pub siblings: Siblings,
 }
 
-/// What to move after a second look judged as `judged`; nothing if there is any doubt.
-#[must_use]
-pub fn what(judged: &Judged, around: Around) -> Option<What> {
-    let damaged = judged.findings.iter().any(|finding| finding.code.is_structure());
-    if !damaged || !around.device_well || !around.same || around.siblings.epochs {
-        return None;
+/// Why a database whose file was seen damaged stays where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stays {
+    /// Moving is switched off (`quarantine`).
+    Off,
+    /// The second look found no damage of the file.
+    Undamaged,
+    /// The device does not answer, cannot be written, or is full.
+    DeviceUnwell,
+    /// File or directory is not the one of the first look.
+    Changed,
+    /// Another epoch of the container lies beside it.
+    Epochs,
+}
+
+impl Stays {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::Off, Self::Undamaged, Self::DeviceUnwell, Self::Changed, Self::Epochs];
+
+    /// The reason in a word or two, stable across versions.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Undamaged => "undamaged",
+            Self::DeviceUnwell => "device-unwell",
+            Self::Changed => "changed",
+            Self::Epochs => "epochs",
+        }
     }
-    Some(if around.siblings.others == 0 { What::HashDir } else { What::FileAndSides })
+}
+
+/// What to move after a second look judged as `judged`; nothing if there is any doubt.
+pub fn what(judged: &Judged, around: Around) -> Result<What, Stays> {
+    if !judged.findings.iter().any(|finding| finding.code.is_structure()) {
+        return Err(Stays::Undamaged);
+    }
+    if !around.device_well {
+        return Err(Stays::DeviceUnwell);
+    }
+    if !around.same {
+        return Err(Stays::Changed);
+    }
+    if around.siblings.epochs {
+        return Err(Stays::Epochs);
+    }
+    Ok(if around.siblings.others == 0 { What::HashDir } else { What::FileAndSides })
 }
 
 #[cfg(test)]
@@ -62,25 +102,26 @@ mod tests {
     #[test]
     fn a_damaged_file_alone_takes_its_directory_along() {
         let judged = damaged(FindingCode::StructureCorrupt);
-        assert_eq!(what(&judged, WELL), Some(What::HashDir));
+        assert_eq!(what(&judged, WELL), Ok(What::HashDir));
     }
 
     #[test]
     fn a_neighbour_stays() {
         let judged = damaged(FindingCode::StructureNotADatabase);
         let siblings = Siblings { others: 1, epochs: false };
-        assert_eq!(what(&judged, Around { siblings, ..WELL }), Some(What::FileAndSides));
+        assert_eq!(what(&judged, Around { siblings, ..WELL }), Ok(What::FileAndSides));
     }
 
     #[test]
     fn any_doubt_moves_nothing() {
         let judged = damaged(FindingCode::StructureCorrupt);
-        assert_eq!(what(&judged, Around { device_well: false, ..WELL }), None);
-        assert_eq!(what(&judged, Around { same: false, ..WELL }), None);
+        let unwell = Around { device_well: false, ..WELL };
+        assert_eq!(what(&judged, unwell), Err(Stays::DeviceUnwell));
+        assert_eq!(what(&judged, Around { same: false, ..WELL }), Err(Stays::Changed));
         let siblings = Siblings { others: 1, epochs: true };
-        assert_eq!(what(&judged, Around { siblings, ..WELL }), None);
+        assert_eq!(what(&judged, Around { siblings, ..WELL }), Err(Stays::Epochs));
         for code in FindingCode::ALL.iter().filter(|code| !code.is_structure()) {
-            assert_eq!(what(&damaged(*code), WELL), None, "{}", code.word());
+            assert_eq!(what(&damaged(*code), WELL), Err(Stays::Undamaged), "{}", code.word());
         }
     }
 }

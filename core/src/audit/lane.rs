@@ -5,7 +5,7 @@ use super::devices::Device;
 use super::shelf::Shelf;
 use super::step::Depth;
 use crate::path::DbPath;
-use crate::quarantine::What;
+use crate::quarantine::{Stays, What};
 use crate::tally::Window;
 use crate::time::Mono;
 use crate::verdict::{Counts, Findings, Judged, Verdict};
@@ -63,6 +63,8 @@ pub enum Fate {
     Moved,
     /// It stays because the breaker of its device has tripped.
     Held,
+    /// It stays for this reason, though its file was seen damaged.
+    Kept(Stays),
     /// It could not be moved; the kernel's answer.
     NotMoved(i32),
 }
@@ -82,6 +84,8 @@ pub(super) struct State {
     pub(super) looked: Mono,
     pub(super) took: Duration,
     pub(super) judged: Judged,
+    /// How deep the look went that was judged.
+    pub(super) depth: Depth,
     pub(super) fate: Fate,
     /// The window this lane closed and is about to report.
     pub(super) window: Window,
@@ -103,6 +107,7 @@ impl State {
                 counts: Counts::Neither,
                 findings: Findings::new(),
             },
+            depth: Depth::Stat,
             fate: Fate::Left,
             window: Window::default(),
             shelf: Shelf::default(),

@@ -192,6 +192,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Stage::Audited(source), _) => Step::Report(Report::Audited(Audited {
                 path: state.path_of(source),
                 judged: &state.judged,
+                depth: state.depth,
                 took: state.took,
                 fate: state.fate,
             })),

@@ -138,6 +138,8 @@ pub struct Audited<'a> {
     pub path: &'a DbPath,
     /// The outcome.
     pub judged: &'a Judged,
+    /// How deep the look went that it comes from.
+    pub depth: Depth,
     /// From the first look to the last.
     pub took: Duration,
     /// Whether it was moved.

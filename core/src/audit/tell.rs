@@ -8,7 +8,7 @@ use crate::deep::{Dug, judge_deep};
 use crate::due::Which;
 use crate::path::DbPath;
 use crate::place::HashPath;
-use crate::quarantine::{self, What};
+use crate::quarantine::{self, Stays, What};
 use crate::tally::Totals;
 use crate::time::Now;
 use crate::verdict::{Judged, Verdict, judge};
@@ -189,6 +189,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             }
         }
         state.judged = judged;
+        state.depth = Depth::Stat;
         state.fate = Fate::Left;
         if digs {
             return Stage::Owed(source);
@@ -205,6 +206,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         }
         let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
         state.judged = judge_deep(state.judged.clone(), &dug.seen);
+        state.depth = if dug.is_made() { Depth::Deep } else { Depth::Stat };
         if state.judged.verdict == Verdict::Busy && self.shelved(index, now, source) {
             return self.after_shelving(now, source);
         }
@@ -213,9 +215,11 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
 
     /// The outcome of one look stands; damage of the file wants a second one.
     fn judged(&mut self, index: usize, now: Now, source: Source, depth: Depth) -> Stage {
-        let Some(state) = self.lanes.get(index) else { return Stage::Over };
+        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
         let damaged = state.judged.findings.iter().any(|finding| finding.code.is_structure());
-        if damaged && self.conf.quarantine && !self.stopped {
+        if damaged && !self.conf.quarantine {
+            state.fate = Fate::Kept(Stays::Off);
+        } else if damaged && !self.stopped {
             return Stage::Confirm(source, depth);
         }
         self.conclude(index, now, source)
@@ -268,15 +272,19 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             second.seen.is_interrupted() || second.dug.is_some_and(Dug::is_interrupted);
         if !interrupted {
             let again = self.judge(state.path_of(source), &second.seen);
-            let again = match second.dug.filter(|_| depth == Depth::Deep && can_dig(&again)) {
+            let dug = second.dug.filter(|_| depth == Depth::Deep && can_dig(&again));
+            let again = match dug {
                 Some(dug) => judge_deep(again, &dug.seen),
                 None => again,
             };
             let what = quarantine::what(&again, second.around);
             let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
             state.judged = again;
-            if let Some(what) = what.filter(|_| !self.stopped) {
-                return self.ask_breaker(index, now, source, what);
+            state.depth = if dug.is_some_and(Dug::is_made) { Depth::Deep } else { Depth::Stat };
+            match what {
+                Ok(what) if !self.stopped => return self.ask_breaker(index, now, source, what),
+                Ok(_) => {}
+                Err(stays) => state.fate = Fate::Kept(stays),
             }
         }
         self.conclude(index, now, source)

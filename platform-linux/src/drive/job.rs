@@ -29,7 +29,7 @@ pub(super) enum Kept {
     Began(Mode),
     Hit(Floor, Trouble),
     Tripped(Tripped),
-    Audited(Judged, Duration, Fate),
+    Audited(Judged, Depth, Duration, Fate),
     Window(Window),
     Ended(Ended),
     Leaving(Window),
@@ -76,9 +76,9 @@ impl Kept {
             Report::Began(mode) => Self::Began(*mode),
             Report::Hit(floor, trouble) => Self::Hit(*floor, *trouble),
             Report::Tripped(tripped) => Self::Tripped(*tripped),
-            Report::Audited(Audited { path, judged, took, fate }) => {
+            Report::Audited(Audited { path, judged, depth, took, fate }) => {
                 kept.clone_from(path);
-                Self::Audited((*judged).clone(), *took, *fate)
+                Self::Audited((*judged).clone(), *depth, *took, *fate)
             }
             Report::Window(window) => Self::Window(*window),
             Report::Ended(ended) => Self::Ended(*ended),
@@ -91,8 +91,9 @@ impl Kept {
             Self::Began(mode) => Report::Began(*mode),
             Self::Hit(floor, trouble) => Report::Hit(*floor, *trouble),
             Self::Tripped(tripped) => Report::Tripped(*tripped),
-            Self::Audited(judged, took, fate) => {
-                Report::Audited(Audited { path, judged, took: *took, fate: *fate })
+            Self::Audited(judged, depth, took, fate) => {
+                let (depth, took, fate) = (*depth, *took, *fate);
+                Report::Audited(Audited { path, judged, depth, took, fate })
             }
             Self::Window(window) => Report::Window(*window),
             Self::Ended(ended) => Report::Ended(*ended),
