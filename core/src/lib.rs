@@ -58,3 +58,5 @@ pub mod report;
 pub mod audit;
 
 pub mod cursor;
+
+pub mod findings;
