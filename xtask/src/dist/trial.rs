@@ -14,10 +14,10 @@ use super::{DEBIAN_VERSION, debian, done, workspace};
 const ROOM: &str = "mount -t tmpfs room /mnt
 mkdir /mnt/upper /mnt/work /mnt/node
 mount -t overlay node -o lowerdir=\"$1\",upperdir=/mnt/upper,workdir=/mnt/work /mnt/node
-cp \"$2\"/*_amd64.deb \"$2\"/*-amd64.tar.gz \"$2\"/SHA256SUMS /mnt/node/home/
+cp \"$2\"/*_amd64.deb \"$2\"/*-amd64.tar.gz \"$2\"/SHA256SUMS /mnt/node/opt/
 mount -t proc proc /mnt/node/proc
 mount --bind /dev /mnt/node/dev
-exec chroot /mnt/node env -i HOME=/home LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 \\
+exec chroot /mnt/node env -i HOME=/opt LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 \\
     PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -e";
 
 /// Lets Debian's Swift make a container's database in its place on the device `sda`.
@@ -36,14 +36,14 @@ ContainerBroker(f"{folder}/{name}.db", account="account", container="container")
 /// one pass, as the unit's user. `files` are the names of all files that a package may leave behind.
 const WORDS: &str = r#"
 starts() { systemd-analyze cat-config systemd/system/swift-container-auditor.service | sed -n 's/^ExecStart=//p' | tail -n 1; }
-audits() { setpriv --reuid=swift --regid=swift --init-groups $(starts) once -v >/home/said 2>&1; grep -q 'audit "once" mode completed' /home/said; }
-files() { find / -xdev \( -path /proc -o -path /home -o -path /tmp -o -path /var/log -o -path /var/lib/dpkg \) -prune -o -print | LC_ALL=C sort; }
+audits() { setpriv --reuid=swift --regid=swift --init-groups $(starts) once -v >/opt/said 2>&1; grep -q 'audit "once" mode completed' /opt/said; }
+files() { find / -xdev \( -path /proc -o -path /opt -o -path /tmp -o -path /var/log -o -path /var/lib/dpkg \) -prune -o -print | LC_ALL=C sort; }
 by() { case $(starts) in "$1 "*) ;; *) starts; return 1 ;; esac; }
 sed -i 's/^# mount_check = true/mount_check = false/' /etc/swift/container-server.conf
 python3 -c "$MAKE"
 chown -R swift:swift /srv/node
 install -d -o swift -g swift /var/cache/swift
-cd /home
+cd /opt
 "#;
 
 /// Swift's program, and Martlet under Swift's name.
@@ -137,8 +137,8 @@ fn script(readme: &str, operations: &str) -> Result<String, String> {
         // A shell of its own ends at the first line that fails, and its output is shown only then.
         write!(
             script,
-            "set +e\n(set -e\n{lines}\n) >/home/out 2>&1\ngot=$?\nset -e\n\
-             [ $got = 0 ] || {{ cat /home/out /home/said >&2; exit 1; }}\necho \"{claim}\"\n"
+            "set +e\n(set -e\n{lines}\n) >/opt/out 2>&1\ngot=$?\nset -e\n\
+             [ $got = 0 ] || {{ cat /opt/out /opt/said >&2; exit 1; }}\necho \"{claim}\"\n"
         )
         .map_err(|e| e.to_string())?;
     }
