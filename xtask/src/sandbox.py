@@ -36,6 +36,13 @@ def calls(unit):
     return allowed | group("@default")
 
 
+def writable(unit):
+    """The places that the unit lets it write to."""
+    below = {"ReadWritePaths": "", "StateDirectory": "/var/lib/", "RuntimeDirectory": "/run/", "CacheDirectory": "/var/cache/"}
+    lines = [line.strip().partition("=") for line in open(unit)]
+    return [below[key] + word.lstrip("-") for key, _, value in lines if key in below for word in value.split()]
+
+
 def confine(allowed):
     """Becomes the user, for good, with these system calls only."""
     seccomp = ctypes.CDLL("libseccomp.so.2")
@@ -107,7 +114,7 @@ def await_(what, is_there):
 program, unit, fixture = (os.path.abspath(path) for path in sys.argv[1:4])
 sound = gzip.open(fixture).read()
 broken = sound[:4096] + b"\xff" * (len(sound) - 4096)
-allowed = calls(unit)
+allowed, places = calls(unit), " ".join(writable(unit))
 newest = LAST_OLD if sys.argv[4:] == ["old"] else LAST_KNOWN
 
 # The host: everything that is written to lies in memory, in a mount namespace of this process.
@@ -144,7 +151,7 @@ if child == 0:
     try:
         if ctypes.CDLL(None).unshare(0x00020000):
             raise OSError("no mount namespace")
-        sh("mount --make-rslave / && for it in /srv/node /run/martlet /var/lib/martlet /var/cache/swift; do mount --bind $it $it; done")
+        sh(f"mount --make-rslave / && for it in {places}; do mount --bind $it $it; done")
         sh("for it in / /mnt /etc /var /srv /run; do mount -o remount,bind,ro $it; done")
         os.environ.update(NOTIFY_SOCKET="/run/notify", WATCHDOG_USEC="1000000")
         os.environ.pop("WATCHDOG_PID", None)
@@ -163,6 +170,8 @@ await_("a damaged database in quarantine", lambda: os.path.exists("/srv/node/sda
 await_("a hot journal recovered", lambda: not os.path.exists(f"{journaled}-journal") and f"Audit passed for {journaled}" in log.text)
 await_("recon", lambda: os.path.exists("/var/cache/swift/container.recon"))
 await_("the watchdog fed", lambda: "WATCHDOG=1" in notes.text)
+await_("the lock of the conf", lambda: os.listdir("/run/martlet"))
+await_("the state", lambda: os.listdir("/var/lib/martlet"))
 
 # A disk that comes later, beside the running daemon.
 sh("mkdir /srv/node/sdb && mount -t tmpfs later /srv/node/sdb")
