@@ -26,6 +26,21 @@ User=swift
 ExecStart=/usr/bin/swift-container-auditor /etc/swift/container-server.conf
 ";
 
+/// What a daemon's unit says and a single pass's does not, or otherwise.
+const OF_ITS_OWN: [&str; 11] = [
+    "Type",
+    "NotifyAccess",
+    "ExecStart",
+    "ExecReload",
+    "Restart",
+    "RestartSec",
+    "WatchdogSec",
+    "TimeoutStopSec",
+    "SuccessExitStatus",
+    "RuntimeDirectory",
+    "RuntimeDirectoryPreserve",
+];
+
 /// Verifies and judges.
 ///
 /// # Errors
@@ -35,6 +50,7 @@ pub(crate) fn run() -> Result<(), String> {
     for service in UNITS.iter().filter(|unit| unit.ends_with(".service")) {
         judge(&source.join(service))?;
     }
+    confined_alike(&source)?;
     let root = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
     let units = root.path().join("etc/systemd/system");
     furnish(root.path(), &units)?;
@@ -55,6 +71,31 @@ pub(crate) fn run() -> Result<(), String> {
         Ok(()) => return Err("systemd-analyze verify took a unit that is wrong".to_owned()),
     }
     eprintln!("verified, with a planted mistake seen");
+    Ok(())
+}
+
+/// The sandbox is tried with the daemon's unit; the single pass has the same.
+fn confined_alike(source: &Path) -> Result<(), String> {
+    let confines = |name: &str| -> Result<Vec<String>, String> {
+        let path = source.join(name);
+        let text = fs::read_to_string(&path)
+            .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+        let service = text.split("[Service]").nth(1).unwrap_or_default();
+        let service = service.split("\n[").next().unwrap_or_default();
+        let lines = service.lines().filter(|line| line.contains('=') && !line.starts_with('#'));
+        let confines = lines.filter(|line| {
+            let key = line.split('=').next().unwrap_or_default();
+            !OF_ITS_OWN.contains(&key)
+        });
+        Ok(confines.map(ToOwned::to_owned).collect())
+    };
+    let [daemon, once] = [confines("martlet.service")?, confines("martlet-once.service")?];
+    let differs = daemon.iter().filter(|line| !once.contains(line));
+    let differs: Vec<_> =
+        differs.chain(once.iter().filter(|line| !daemon.contains(line))).collect();
+    if daemon.is_empty() || !differs.is_empty() {
+        return Err(format!("martlet.service and martlet-once.service differ: {differs:?}"));
+    }
     Ok(())
 }
 
