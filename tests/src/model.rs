@@ -66,8 +66,9 @@ impl Model {
     /// The same before a pass that a restart broke off.
     #[must_use]
     pub fn resumed(self) -> Self {
-        let auditor = self.auditor.resumed(self.ledger.now, Duration::from_secs(9));
-        Self { auditor, ledger: Ledger { resumed: true, ..self.ledger } }
+        let spent = Duration::from_secs(9);
+        let auditor = self.auditor.resumed(self.ledger.now, spent);
+        Self { auditor, ledger: Ledger { resumed: true, spent, ..self.ledger } }
     }
 
     /// Lets time pass.

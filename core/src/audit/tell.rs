@@ -359,8 +359,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     /// Lets go of a device that is done, so that another lane may take one of the same disk.
     fn release(&mut self, index: usize) -> bool {
         let Some(state) = self.lanes.get_mut(index) else { return false };
-        let between = matches!(state.stage, Stage::Next | Stage::Gate(_));
-        if !between || !state.walked || !state.shelf.is_empty() {
+        if state.stage != Stage::Next || !state.walked || !state.shelf.is_empty() {
             return false;
         }
         let Some(device) = state.device.take() else { return false };

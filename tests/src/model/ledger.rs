@@ -1,4 +1,6 @@
 //! [`Ledger`]: the plain account of what an auditor was told.
+use core::time::Duration;
+
 use martlet_core::audit::{Conf, Depth, Device, Event, Lane, Order, Step};
 use martlet_core::breaker::Breaker;
 use martlet_core::gate::BUFFER;
@@ -25,6 +27,8 @@ pub(super) struct Account {
     pub(super) moved: bool,
     /// The trip of the device's breaker is being said.
     pub(super) tripping: bool,
+    /// The end of the pass is being said.
+    pub(super) ending: bool,
     /// It was asked to save.
     pub(super) saving: bool,
     pub(super) walked: bool,
@@ -32,6 +36,8 @@ pub(super) struct Account {
     pub(super) begun: bool,
     /// The second look found nothing wrong.
     pub(super) cleared: bool,
+    /// Until when it waits, if that is what it does and a time was named.
+    pub(super) waits: Option<Mono>,
     /// The window that is to be reported next.
     pub(super) closed: Option<(u64, u64)>,
 }
@@ -60,6 +66,8 @@ pub(super) struct Ledger {
     pub(super) sweeping: bool,
     /// The pass is one that a restart broke off.
     pub(super) resumed: bool,
+    /// What the pass had taken before that.
+    pub(super) spent: Duration,
     /// There is something that a stop would lose.
     pub(super) unsaved: bool,
     /// When it was last asked to save.
@@ -88,6 +96,7 @@ impl Ledger {
             began: None,
             sweeping: false,
             resumed: false,
+            spent: Duration::ZERO,
             unsaved: false,
             saved: None,
             urgent: false,

@@ -1,5 +1,7 @@
 //! What must hold of each step that is handed out, by the account of what was told before.
-use martlet_core::audit::{BUSY_AFTER, Fate, Lane, Mode, Report, SAVE_EVERY, Step};
+use core::time::Duration;
+
+use martlet_core::audit::{BUSY_AFTER, Ended, Fate, Lane, Mode, Report, SAVE_EVERY, Step};
 use martlet_core::tally::WINDOW;
 use martlet_core::time::Mono;
 use martlet_core::verdict::{Counts, Verdict};
@@ -12,9 +14,11 @@ impl Ledger {
     /// lane waits, if it does.
     pub(super) fn check_step(&mut self, lane: Lane, step: &Step<'_>, taken: bool) -> Option<Mono> {
         let place = usize::from(lane.0);
+        self.accounts[place].waits = None;
         match step {
             Step::Wait(until) => {
                 assert!(self.now.mono < *until, "a wait lies in the future");
+                self.accounts[place].waits = Some(*until).filter(|until| *until < Mono::FAR);
                 return Some(*until);
             }
             Step::Exit => {
@@ -134,22 +138,7 @@ impl Ledger {
                 let said = (window.passed, window.failed);
                 assert_eq!(said, self.window, "the last window says what was counted in it");
             }
-            Report::Ended(ended) => {
-                assert!(self.accounts.iter().all(|it| it.open.is_empty()), "ended too early");
-                let all = self.disks.len();
-                assert!(self.ended.len() == all || self.stopped, "a device was not walked");
-                assert_eq!(
-                    (ended.window.passed, ended.window.failed),
-                    self.window,
-                    "the window so far"
-                );
-                assert_eq!(ended.totals.audited(), self.audited, "the totals are the pass's own");
-                if taken {
-                    self.passes = self.passes.saturating_add(1);
-                    self.resumed = false;
-                    self.sweeping = false;
-                }
-            }
+            Report::Ended(ended) => self.check_ended(place, ended, taken),
             Report::Began(_) => {
                 assert!(!self.sweeping, "a pass begins after the last one ended");
                 if taken {
@@ -162,6 +151,28 @@ impl Ledger {
                 }
             }
             Report::Hit(..) => {}
+        }
+    }
+
+    fn check_ended(&mut self, place: usize, ended: &Ended, taken: bool) {
+        assert!(self.accounts.iter().all(|it| it.open.is_empty()), "ended too early");
+        let mut others = self.accounts.iter().filter_map(|it| it.waits);
+        let waited = others.all(|until| until <= self.now.mono) || self.stopped;
+        assert!(waited, "a pass lasts until every lane is through the gate");
+        let took = self.began.map(|began| self.spent + self.now.mono.since(began));
+        let account = &mut self.accounts[place];
+        let said = account.ending || took == Some(ended.took);
+        assert!(said, "a pass took {took:?}, restarts left out: {:?}", ended.took);
+        account.ending = !taken;
+        let all = self.disks.len();
+        assert!(self.ended.len() == all || self.stopped, "a device was not walked");
+        assert_eq!((ended.window.passed, ended.window.failed), self.window, "the window so far");
+        assert_eq!(ended.totals.audited(), self.audited, "the totals are the pass's own");
+        if taken {
+            self.passes = self.passes.saturating_add(1);
+            self.resumed = false;
+            self.spent = Duration::ZERO;
+            self.sweeping = false;
         }
     }
 }
