@@ -1,6 +1,6 @@
 //! One pass for a person: `martlet once`, `martlet check`.
 use std::ffi::OsStr;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,6 +31,8 @@ use crate::view::{Options, View};
 pub(crate) const SWIFT_CONF: &str = "/etc/swift/swift.conf";
 /// Paths read from stdin at most: rows of the device table.
 const PATHS_MAX: usize = martlet_platform_linux::drive::DEVICES_MAX;
+/// Bytes read from stdin at most: so many paths of the length that the kernel takes.
+const STDIN_MAX: u64 = PATHS_MAX as u64 * 4096;
 /// After a stop the process ends within this time, whatever a disk does.
 pub(crate) const GRACE: Duration = Duration::from_millis(900);
 
@@ -48,7 +50,7 @@ struct Pass {
 }
 
 /// `martlet once CONF`.
-pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
+pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
     let settings = conf::load(&asked.conf).map_err(|error| error.to_string())?;
     let hash = hash(asked.swift_conf.as_deref())?;
     if privilege::is_root() {
@@ -65,6 +67,7 @@ pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
         conf.spacing = settings::spacing(rate);
     }
     let ground = ground(&settings, &asked.device, &asked.partition)?;
+    let blocked = block()?;
     let view = Arc::new(View::new(Options { json: asked.json, quiet: asked.quiet, lines: false }));
     let level = settings::level(settings.log_level);
     Console { tag: &settings.log_name, level }.install(view.bar().clone());
@@ -82,7 +85,7 @@ pub(crate) fn once(asked: &Once, blocked: Blocked) -> Result<ExitCode, String> {
 }
 
 /// `martlet check PATH...`.
-pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String> {
+pub(crate) fn check(asked: &Check) -> Result<ExitCode, String> {
     let hash = hash(asked.swift_conf.as_deref())?;
     let mut targets = Vec::new();
     for path in paths(&asked.path)? {
@@ -99,6 +102,7 @@ pub(crate) fn check(asked: &Check, blocked: Blocked) -> Result<ExitCode, String>
         hash,
         deep: DeepConf { which, bytes_per_second: 0, hold: DEEP_HOLD },
     };
+    let blocked = block()?;
     let lines = !asked.json;
     let view = Arc::new(View::new(Options { json: asked.json, quiet: asked.quiet, lines }));
     Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
@@ -151,6 +155,12 @@ impl Pass {
         });
         Ok(())
     }
+}
+
+/// Blocks signals, before the first thread starts. Until here one ends the process at once: what is
+/// read may lie on a file system that hangs, or come from somebody who types.
+fn block() -> Result<Blocked, String> {
+    signals::block().map_err(|error| format!("cannot block signals: {error}"))
 }
 
 /// The hash path of the named file, or of Swift's own if it can be read: without one names are not
@@ -217,12 +227,18 @@ fn paths(asked: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
             paths.push(path.clone());
             continue;
         }
-        for line in io::stdin().lock().split(b'\n') {
-            let line = line.map_err(|error| format!("cannot read paths from stdin: {error}"))?;
-            if !line.is_empty() {
-                paths.push(PathBuf::from(OsStr::from_bytes(&line)));
-            }
+        let mut lines = Vec::new();
+        let mut stdin = io::stdin().lock().take(STDIN_MAX + 1);
+        let read = stdin.read_to_end(&mut lines);
+        read.map_err(|error| format!("cannot read paths from stdin: {error}"))?;
+        if stdin.limit() == 0 {
+            return Err(format!("check: more than {STDIN_MAX} bytes of paths on stdin"));
         }
+        let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        paths.extend(lines.map(|line| PathBuf::from(OsStr::from_bytes(line))));
+    }
+    if paths.iter().any(|path| path.as_os_str().is_empty()) {
+        return Err("check: a PATH is empty".to_owned());
     }
     if paths.is_empty() {
         return Err("check: no PATH to audit".to_owned());

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use martlet_core::audit::{Conf, HashConf, Mode, Order, Report};
 use martlet_core::tally::Totals;
+use martlet_platform_linux::again::Again;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, ConfError, Settings};
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
@@ -58,8 +59,12 @@ pub(crate) struct Start {
 }
 
 /// Runs it. The error is the one line with which it could not start.
-pub(crate) fn run(start: &Start, blocked: Blocked) -> Result<ExitCode, String> {
+pub(crate) fn run(start: &Start) -> Result<ExitCode, String> {
+    // A file system may hang, and a look-up of the user: until here a signal ends the process.
     let settings = conf::load(&start.conf).map_err(|error| error.to_string())?;
+    let (hash, account) = (settings::hash(Path::new(SWIFT_CONF)), settings.account());
+    // Before any thread is there to be interrupted.
+    let blocked = signals::block().map_err(|error| format!("cannot block signals: {error}"))?;
     let mode = if start.once || !settings.daemonize { Mode::Once } else { Mode::Forever };
     let logger = Logger::install(log_conf(&settings, start.verbose))
         .map_err(|error| format!("cannot install the log: {error}"))?;
@@ -68,8 +73,8 @@ pub(crate) fn run(start: &Start, blocked: Blocked) -> Result<ExitCode, String> {
     if mode == Mode::Forever {
         settings.interval.as_ref().map_err(ConfError::to_string)?;
     }
-    let hash = hash(start.swift)?;
-    let account = settings.account().map_err(|error| error.to_string())?;
+    let hash = needed(hash, start.swift)?;
+    let account = account.map_err(|error| error.to_string())?;
     let _instance = match mode {
         Mode::Forever => alone(start, &settings)?,
         Mode::Once => None,
@@ -125,7 +130,11 @@ impl Daemon {
         });
 
         let (orders, notes) = (Arc::clone(&drive), Arc::clone(&notify));
-        let mut running = settings;
+        let (reloads, mut running) = (Arc::clone(&drive), settings);
+        // A conf that hangs must not keep a stop waiting, so it is not read where signals are taken.
+        let read = move || reload(&mut running, &start, &core, logger, &reloads);
+        let reader = Again::new("reload", read)
+            .map_err(|error| format!("cannot start the thread that reloads: {error}"))?;
         let hand = move |signal| match signal {
             Signal::Stop(stop) => {
                 match stop {
@@ -137,7 +146,11 @@ impl Daemon {
                 orders.order(Order::Stop);
                 notes.tell(Note::Stopping);
             }
-            Signal::Reload => reload(&mut running, &start, &core, logger, &orders),
+            Signal::Reload => {
+                if !reader.ask() {
+                    log::error!("Conf not reloaded: the thread that reads it has ended");
+                }
+            }
             Signal::Status => {
                 let status = orders.status();
                 log::info!("{status}");
@@ -258,8 +271,11 @@ fn priorities(settings: &Settings) {
 }
 
 /// Swift does not start without a hash path; here it only means that names are not checked.
-fn hash(needed: bool) -> Result<Option<HashConf>, String> {
-    match settings::hash(Path::new(SWIFT_CONF)) {
+fn needed(
+    hash: Result<Option<HashConf>, String>,
+    needed: bool,
+) -> Result<Option<HashConf>, String> {
+    match hash {
         Err(why) if needed => Err(why),
         Err(why) => {
             log::warn!("Names are not compared with places: {why}");

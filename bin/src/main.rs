@@ -16,7 +16,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use martlet_platform_linux::signals::{self, Blocked};
 
 use crate::args::{Command, Martlet};
 use crate::daemon::Start;
@@ -25,13 +24,8 @@ fn main() -> ExitCode {
     let mut words = std::env::args_os();
     let own = words.next().unwrap_or_default();
     let name = Path::new(&own).file_name().unwrap_or_default();
-    // Before any thread is there to be interrupted.
-    let blocked = match signals::block() {
-        Ok(blocked) => blocked,
-        Err(error) => return refuse(&format!("cannot block signals: {error}")),
-    };
     if name == swift::NAME {
-        return as_swift(&words.collect::<Vec<_>>(), blocked);
+        return as_swift(&words.collect::<Vec<_>>());
     }
     let words = match args::plain(words) {
         Ok(words) => words,
@@ -55,22 +49,22 @@ fn main() -> ExitCode {
         Command::Run(run) => std::path::absolute(&run.conf)
             .map_err(|error| format!("{}: {error}", run.conf.display()))
             .map(|conf| Start { conf, once: false, verbose: run.verbose, swift: false })
-            .and_then(|start| daemon::run(&start, blocked)),
-        Command::Once(once) => audit::once(once, blocked),
-        Command::Check(check) => audit::check(check, blocked),
+            .and_then(|start| daemon::run(&start)),
+        Command::Once(once) => audit::once(once),
+        Command::Check(check) => audit::check(check),
         Command::Conf(asked) => conf::show(&asked.conf),
     };
     done.unwrap_or_else(|why| refuse(&why))
 }
 
 /// Swift's command line, streams and exit codes.
-fn as_swift(words: &[OsString], blocked: Blocked) -> ExitCode {
+fn as_swift(words: &[OsString]) -> ExitCode {
     let here = std::env::current_dir().unwrap_or_default();
     match swift::parse(words, &here) {
         Ok(asked) => {
             let (once, verbose) = (asked.once, asked.verbose);
             let start = Start { conf: asked.conf, once, verbose, swift: true };
-            daemon::run(&start, blocked).unwrap_or_else(|why| refuse(&why))
+            daemon::run(&start).unwrap_or_else(|why| refuse(&why))
         }
         Err(answer) => {
             // A reader who is gone has seen enough.

@@ -42,6 +42,7 @@ pub mod hands;
 pub mod state;
 pub mod watchdog;
 
+pub mod again;
 pub mod instance;
 pub mod notify;
 pub mod privilege;

@@ -36,8 +36,9 @@ pub struct Blocked(SigSet);
 /// Neither thread calls deep: a closure of the caller's and a log line.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// Blocks the four signals in this thread and in all that it starts from now on, so it belongs at
-/// the very beginning of `main`. One that arrives before [`watch`] waits for it.
+/// Blocks the four signals in this thread and in all that it starts from now on, so it comes before
+/// the first of them. One that arrives before [`watch`] waits for it; one before this call has its
+/// default: it ends the process.
 pub fn block() -> io::Result<Blocked> {
     let set: SigSet =
         [Number::SIGTERM, Number::SIGINT, Number::SIGHUP, Number::SIGUSR1].into_iter().collect();
@@ -45,7 +46,8 @@ pub fn block() -> io::Result<Blocked> {
     Ok(Blocked(set))
 }
 
-/// Starts the thread that waits for signals and calls `hand` with each, one after the other.
+/// Starts the thread that waits for signals and calls `hand` with each, one after the other: what
+/// may take long belongs elsewhere ([`crate::again::Again`]).
 ///
 /// `grace` after the first [`Signal::Stop`] the process ends with exit code 0 whatever its other
 /// threads do, `hand` included: a lane inside a long read cannot be interrupted, and nothing that a

@@ -1,4 +1,5 @@
 //! The daemon in a process of its own: brought into each state it can be in, and ended there.
 mod command;
+mod hang;
 mod stop;
 mod swift;

@@ -14,7 +14,7 @@ use crate::command::martlet;
 use crate::fixtures::manifest;
 
 /// Nothing that is waited for takes longer, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Lines of its log that are shown when something does not happen.
 const SHOWN_MAX: usize = 20;
