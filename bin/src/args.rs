@@ -63,7 +63,7 @@ pub(crate) struct Once {
     #[argh(switch, short = 'q')]
     pub(crate) quiet: bool,
     /// databases a second at most, 0 for no limit; the conf's rate otherwise
-    #[argh(option, arg_name = "N")]
+    #[argh(option, arg_name = "N", from_str_fn(rate))]
     pub(crate) rate: Option<f64>,
     /// devices side by side, 1 to 32; the conf's number otherwise
     #[argh(option, arg_name = "N")]
@@ -95,8 +95,8 @@ pub(crate) struct Check {
     /// no progress and no summary
     #[argh(switch, short = 'q')]
     pub(crate) quiet: bool,
-    /// databases a second at most; no limit otherwise
-    #[argh(option, arg_name = "N", default = "0.0")]
+    /// databases a second at most, 0 for no limit; no limit otherwise
+    #[argh(option, arg_name = "N", default = "0.0", from_str_fn(rate))]
     pub(crate) rate: f64,
     /// paths side by side, 1 to 32
     #[argh(option, arg_name = "N", default = "1")]
@@ -113,6 +113,13 @@ pub(crate) struct Conf {
     /// swift's container-server.conf, or a directory of *.conf
     #[argh(positional, arg_name = "CONF")]
     pub(crate) conf: PathBuf,
+}
+
+/// A rate as it is typed: none is less than 0. (A conf is read by Swift's rule, to which all that is no
+/// finite number above 0 is no limit.)
+fn rate(word: &str) -> Result<f64, String> {
+    let rate = word.parse().ok().filter(|rate: &f64| rate.is_finite() && 0.0 <= *rate);
+    rate.ok_or_else(|| "not a number from 0 up; 0 is no limit".to_owned())
 }
 
 /// Words as argh reads them: `--x=y` in two, `-h` as `--help`, `-qv` as `-q -v`, `-` at the end.
@@ -164,6 +171,16 @@ mod tests {
         check(&["-hq", "-"], &["--help", "-q", "--", "-"]);
         check(&["check", "-", "-q", "--", "x"], &["check", "-q", "--", "x", "-"]);
         check(&["check", "--", "--rate=5", "-h"], &["check", "--", "--rate=5", "-h"]);
+    }
+
+    #[test]
+    fn a_rate_is_a_number_from_0_up() {
+        for (word, expected) in [("0", Some(0.0)), ("0.5", Some(0.5)), ("1e3", Some(1000.0))] {
+            assert_eq!(rate(word).ok(), expected, "{word}");
+        }
+        for word in ["nan", "inf", "-inf", "-1", "1e999", "", "five", "1/s"] {
+            assert!(rate(word).is_err(), "{word}");
+        }
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub use user::Account;
 /// Why there is no conf to run with. Shown, it is one line without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfError {
-    /// Nothing could be read at this path; Swift's words.
-    Unreadable(PathBuf),
+    /// Nothing could be read at this path, because of this; Swift's words, and the reason.
+    Unreadable(PathBuf, String),
     /// No file at this path has the section `[container-auditor]`; Swift's words.
     NoSection(PathBuf),
     /// More files than are read from one directory.
@@ -60,7 +60,9 @@ pub struct BadValue {
 impl fmt::Display for ConfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(conf) => write!(f, "Unable to read config from {}", shown_path(conf)),
+            Self::Unreadable(conf, why) => {
+                write!(f, "Unable to read config from {}: {why}", shown_path(conf))
+            }
             Self::NoSection(conf) => {
                 write!(f, "Unable to find {SECTION} config section in {}", shown_path(conf))
             }

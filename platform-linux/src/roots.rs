@@ -53,7 +53,10 @@ pub fn root(path: &Path) -> Result<Root, Error> {
     }
     let mut looks = LOOKS_MAX;
     let floor = height(path, DEPTH_MAX, &mut looks).and_then(|height| FLOORS.get(height).copied());
-    let nothing = || Error::new("find databases below", path, std::io::ErrorKind::NotFound);
+    let nothing = || {
+        let why = std::io::Error::other("no directory has `containers` or leads to a *.db");
+        Error::new("find databases below", path, why)
+    };
     floor.map(Root::Below).ok_or_else(nothing)
 }
 

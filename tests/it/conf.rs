@@ -245,11 +245,23 @@ fn a_conf_is_bounded_in_every_direction() {
 fn what_cannot_be_read_is_swifts_line_or_a_note() {
     let dir = TempDir::new().expect("a temporary directory");
     let says = |path: &Path| conf::load(path).expect_err("nothing to read").to_string();
-    assert_eq!(says(dir.path()), format!("Unable to read config from {}", dir.path().display()));
+    assert_eq!(
+        says(dir.path()),
+        format!("Unable to read config from {}: there is no *.conf in it", dir.path().display())
+    );
     let missing = dir.path().join("x.conf");
-    assert_eq!(says(&missing), format!("Unable to read config from {}", missing.display()));
+    assert_eq!(
+        says(&missing),
+        format!(
+            "Unable to read config from {}: No such file or directory (os error 2)",
+            missing.display()
+        )
+    );
 
     std::os::unix::fs::symlink("nowhere", dir.path().join("10.conf")).expect("a link");
+    let said = says(dir.path());
+    let why = "10.conf: No such file or directory (os error 2)";
+    assert!(said.contains(": none of its *.conf, ") && said.ends_with(why), "{said}");
     fs::write(dir.path().join("20.conf"), "[container-auditor]\n").expect("a file");
     fs::create_dir(dir.path().join("30.conf")).expect("a directory");
     let notes = conf::load(dir.path()).expect("one file is enough").notes();

@@ -1,6 +1,6 @@
 //! From a path to the bytes of its conf files (`readconf`, `read_conf_dir`).
 use super::ConfError;
-use crate::ini::{BYTES_MAX, Source};
+use crate::ini::{BYTES_MAX, Source, shown_path};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -37,13 +37,18 @@ pub fn sources(conf: &Path) -> Result<Sources, ConfError> {
         }
     }
     if sources.read.is_empty() {
-        return Err(ConfError::Unreadable(conf.to_owned()));
+        let why = match sources.skipped.first() {
+            None => "there is no *.conf in it".to_owned(),
+            Some((file, why)) if file == conf => why.clone(),
+            Some((file, why)) => format!("none of its *.conf, {}: {why}", shown_path(file)),
+        };
+        return Err(ConfError::Unreadable(conf.to_owned(), why));
     }
     Ok(sources)
 }
 
 fn names(conf: &Path) -> Result<Vec<PathBuf>, ConfError> {
-    let unreadable = |_: io::Error| ConfError::Unreadable(conf.to_owned());
+    let unreadable = |why: io::Error| ConfError::Unreadable(conf.to_owned(), why.to_string());
     let mut names: Vec<OsString> = Vec::new();
     for name in fs::read_dir(conf).map_err(unreadable)? {
         let name = name.map_err(unreadable)?.file_name();

@@ -80,7 +80,8 @@ impl std::error::Error for IniError {}
 /// Letters of a quoted text at most; the rest is cut.
 const SHOWN_MAX: usize = 120;
 
-/// `text` fit for one line: control characters and line separators escaped, a long text cut.
+/// `text` fit for one line: control characters, line separators and byte order marks, which nobody
+/// sees, are escaped, and a long text is cut.
 pub(crate) fn shown(text: &str) -> String {
     let mut line = String::new();
     for (count, letter) in text.chars().enumerate() {
@@ -89,7 +90,7 @@ pub(crate) fn shown(text: &str) -> String {
             break;
         }
         match letter {
-            '\u{2028}' | '\u{2029}' => line.extend(letter.escape_unicode()),
+            '\u{2028}' | '\u{2029}' | '\u{feff}' => line.extend(letter.escape_unicode()),
             _ if letter.is_control() => line.extend(letter.escape_default()),
             _ => line.push(letter),
         }
@@ -116,6 +117,7 @@ mod tests {
         assert_eq!(shown("a b \u{fc}"), "a b \u{fc}");
         assert_eq!(shown("a\nb\r\tc\0"), "a\\nb\\r\\tc\\u{0}");
         assert_eq!(shown("\u{1b}[31m\u{85}\u{2028}"), "\\u{1b}[31m\\u{85}\\u{2028}");
+        assert_eq!(shown("\u{feff}[x]"), "\\u{feff}[x]");
         assert_eq!(shown(&"x".repeat(SHOWN_MAX)), "x".repeat(SHOWN_MAX));
         assert_eq!(shown(&"x".repeat(SHOWN_MAX + 1)), "x".repeat(SHOWN_MAX) + "...");
     }

@@ -101,11 +101,21 @@ fn what_cannot_be_run_ends_with_1_and_a_line() {
     let (tree, absent) = (Tree::new(), dir.path().join("absent"));
     let _device = tree.device("sda");
     let conf = conf(dir.path(), tree.devices(), "");
-    let (conf, absent) = (conf.to_str().expect("text"), absent.to_str().expect("text"));
+    let (bare, fifo) = (dir.path().join("bare"), dir.path().join("fifo"));
+    fs::create_dir_all(bare.join("sda")).expect("a device without `containers`");
+    damage::fifo(&fifo);
+    let word = |path| Path::to_str(path).expect("text");
+    let (conf, absent, bare, fifo) = (word(&conf), word(&absent), word(&bare), word(&fifo));
     for (words, expected) in [
         (&["check"][..], "no PATH"),
         (&["check", absent], absent),
         (&["check", "--lanes", "0", "/etc/passwd"], "lanes"),
+        (&["check", "--rate", "nan", "/etc/passwd"], "not a number from 0 up"),
+        (&["once", conf, "--rate=-1"], "not a number from 0 up"),
+        (&["check", ""], "a PATH is empty"),
+        (&["check", bare], "no directory has `containers` or leads to a *.db"),
+        (&["conf", bare], "there is no *.conf in it"),
+        (&["conf", fifo], "a FIFO, not a file"),
         (&["check", "--bogus", "/etc/passwd"], "--bogus"),
         (&["check", "--swift-conf", absent, "/etc/passwd"], absent),
         (&["once", absent], absent),
@@ -136,6 +146,17 @@ fn paths_come_from_stdin_too() {
     drop(stdin);
     let said = child.wait_with_output().expect("it ends");
     assert_eq!((said.status.code(), text(&said.stdout).lines().count()), (Some(0), 2));
+}
+
+#[test]
+fn endless_paths_on_stdin_are_an_error() {
+    for source in ["yes /x", "cat /dev/zero"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{source} | \"$0\" check -")]).arg(martlet());
+        let said = command.output().expect("a shell");
+        let stderr = text(&said.stderr);
+        assert_eq!(said.status.code(), Some(1), "{source}: {stderr}");
+    }
 }
 
 #[test]
