@@ -61,7 +61,10 @@ pub(crate) struct Start {
 /// Runs it. The error is the one line with which it could not start.
 pub(crate) fn run(start: &Start) -> Result<ExitCode, String> {
     // A file system may hang, and a look-up of the user: until here a signal ends the process.
-    let settings = conf::load(&start.conf).map_err(|error| error.to_string())?;
+    let said = |error: ConfError| {
+        if start.swift { error.in_swifts_words() } else { error.to_string() }
+    };
+    let settings = conf::load(&start.conf).map_err(said)?;
     let (hash, account) = (settings::hash(Path::new(SWIFT_CONF)), settings.account());
     // Before any thread is there to be interrupted.
     let blocked = signals::block().map_err(|error| format!("cannot block signals: {error}"))?;

@@ -6,94 +6,23 @@
 //!
 //! What Swift takes is taken and means the same; what Swift answers with a traceback ends in one
 //! line that names file, section, key and value ([`ConfError`]).
-use crate::ini::{Dialect, Entry, Ini, IniError, shown, shown_path};
+use crate::ini::{Dialect, Entry, Ini};
 use martlet_core::conf::{self, IoClass, LANES_MAX, Level, LogFormat, Opt, SECTION};
 use martlet_core::python;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod error;
 mod explain;
 mod hash;
 mod read;
 mod user;
 
+pub use error::{BadValue, ConfError};
 pub use explain::{Effective, Unknown};
 pub use hash::{HashPath, load_swift_conf};
 pub use read::{Sources, sources};
 pub use user::Account;
-
-/// Why there is no conf to run with. Shown, it is one line without control characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfError {
-    /// Nothing could be read at this path, because of this; Swift's words, and the reason.
-    Unreadable(PathBuf, String),
-    /// No file at this path has the section `[container-auditor]`; Swift's words.
-    NoSection(PathBuf),
-    /// More files than are read from one directory.
-    TooMany(PathBuf),
-    /// The text is not that of a conf file.
-    Ini(IniError),
-    /// A value is not what its option needs.
-    Value(Box<BadValue>),
-    /// `swift.conf` cannot be read, because of this.
-    NoSwiftConf(PathBuf, String),
-    /// `swift.conf` has neither hash prefix nor suffix; Swift's words.
-    NoHashPath(PathBuf),
-}
-
-/// A value that its option cannot have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadValue {
-    /// The file it is written in; the conf itself if it is a default.
-    pub file: PathBuf,
-    /// The section it stands in: the auditor's, or `DEFAULT`.
-    pub section: String,
-    /// The option.
-    pub key: &'static str,
-    /// The value, as found.
-    pub value: String,
-    /// What it is not.
-    pub why: String,
-}
-
-impl fmt::Display for ConfError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(conf, why) => {
-                write!(f, "Unable to read config from {}: {why}", shown_path(conf))
-            }
-            Self::NoSection(conf) => {
-                write!(f, "Unable to find {SECTION} config section in {}", shown_path(conf))
-            }
-            Self::TooMany(conf) => {
-                write!(f, "{}: more than {} conf files", shown_path(conf), read::FILES_MAX)
-            }
-            Self::Ini(error) => error.fmt(f),
-            Self::Value(bad) => {
-                let (section, value) = (shown(&bad.section), shown(&bad.value));
-                write!(f, "{}: [{section}] {} = {value}: ", shown_path(&bad.file), bad.key)?;
-                f.write_str(&bad.why)?;
-                if has_comment(&bad.value) { write!(f, " ({COMMENT})") } else { Ok(()) }
-            }
-            Self::NoSwiftConf(path, why) => write!(f, "cannot read {}: {why}", shown_path(path)),
-            Self::NoHashPath(path) => write!(
-                f,
-                "Error: [swift-hash]: both swift_hash_path_suffix and swift_hash_path_prefix are \
-                 missing from {}",
-                shown_path(path)
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ConfError {}
-
-impl From<IniError> for ConfError {
-    fn from(error: IniError) -> Self {
-        Self::Ini(error)
-    }
-}
 
 /// An I/O priority to set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -258,6 +258,11 @@ fn what_cannot_be_read_is_swifts_line_or_a_note() {
         )
     );
 
+    assert_eq!(
+        conf::load(&missing).expect_err("nothing to read").in_swifts_words(),
+        format!("Unable to read config from {}", missing.display())
+    );
+
     std::os::unix::fs::symlink("nowhere", dir.path().join("10.conf")).expect("a link");
     let said = says(dir.path());
     let why = "10.conf: No such file or directory (os error 2)";

@@ -11,7 +11,7 @@ const LONGER: [(&str, &str); 5] = [
     ("platform-linux/src/walk.rs", "one state, and all that moves it"),
     ("core/src/metadata.rs", "Python's JSON, with its table of cases"),
     ("core/src/python.rs", "Python's number rules, with their tables of cases"),
-    ("core/src/verdict.rs", "the table of verdicts and codes"),
+    ("core/src/findings.rs", "what is kept of a finding, with its tests"),
 ];
 
 fn root() -> &'static Path {
