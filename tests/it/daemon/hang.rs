@@ -65,9 +65,12 @@ fn a_reload_that_hangs_keeps_no_signal_waiting() {
     daemon.until_status(": resting: ");
     let pid = daemon.pid().to_string();
     let Some(slow) = Slow::new(&path, dir.path().join("trace"), &["-p", &pid]) else { return };
-    daemon.until_so("it is traced", |it| {
-        let status = fs::read_to_string(format!("/proc/{}/status", it.pid()));
-        status.is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
+    daemon.until_so("each of its threads is traced", |it| {
+        let threads = fs::read_dir(format!("/proc/{}/task", it.pid())).expect("it runs");
+        threads.flatten().all(|thread| {
+            let status = fs::read_to_string(thread.path().join("status"));
+            status.is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
+        })
     });
     daemon.send(Signal::SIGHUP);
     let _hangs = slow.opener();
