@@ -19,6 +19,7 @@ use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Signal, Stop};
 use martlet_platform_linux::state::Store;
+use martlet_platform_linux::state::findings::Findings;
 use martlet_platform_linux::syslog::SyslogAt;
 use martlet_platform_linux::watchdog::Watchdog;
 
@@ -125,11 +126,15 @@ impl Daemon {
         let notify = Arc::new(Notify::from_environment());
         let drive: Drive<LANES> = Drive::new(&core, ground, true, seed());
         let drive = drive.feeding(watchdog(&notify));
-        let drive = Arc::new(match &settings.state_path {
-            Some(place) if mode == Mode::Forever => {
-                drive.keeping(Store::new(place, &start.conf, &settings::all(&settings)))
+        let place = settings.state_path.as_deref();
+        let drive = Arc::new(match (mode, place) {
+            (Mode::Forever, Some(place)) => {
+                let store = Store::new(place, &start.conf, &settings::all(&settings));
+                drive.keeping(store).finding(Arc::new(Findings::new(Some(place), &start.conf)))
             }
-            Some(_) | None => drive,
+            (Mode::Forever, None) => drive.finding(Arc::new(Findings::new(None, &start.conf))),
+            // A single pass leaves to the daemon what is the daemon's.
+            (Mode::Once, _) => drive,
         });
 
         let (orders, notes) = (Arc::clone(&drive), Arc::clone(&notify));

@@ -6,6 +6,8 @@ mod job;
 mod keep;
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -15,7 +17,6 @@ use martlet_core::audit::{Auditor, Conf, Device, Event, Lane, Order, Report};
 use martlet_core::check::Cell;
 use martlet_core::cursor::{Entry, Place};
 use martlet_core::path::DbPath;
-use martlet_core::tally::Totals;
 use martlet_core::time::{Mono, Now};
 use martlet_core::verdict::Counts;
 use martlet_core::walk::Floor;
@@ -29,6 +30,7 @@ use crate::error::Error;
 use crate::hands::{Hands, Target};
 use crate::quarantine::Moved;
 use crate::state::Store;
+use crate::state::findings::Findings;
 use crate::watchdog::Watchdog;
 
 /// Lanes at most; the conf allows no more.
@@ -100,6 +102,7 @@ pub struct Drive<const LANES: usize> {
     /// What is kept of each target. Locked after the targets and the auditor.
     kept: Mutex<Vec<Mark>>,
     store: Option<Store>,
+    findings: Option<Arc<Findings>>,
     /// What a restart found, until the devices are listed.
     saved: Mutex<Vec<Entry>>,
     check: CheckConf,
@@ -128,6 +131,7 @@ impl<const LANES: usize> Drive<LANES> {
             targets: RwLock::new(Vec::new()),
             kept: Mutex::new(Vec::new()),
             store: None,
+            findings: None,
             saved: Mutex::new(Vec::new()),
             check: CheckConf { may_recover, stop: Arc::clone(&stop) },
             process: Around::of(Arc::clone(&stop)),
@@ -161,6 +165,12 @@ impl<const LANES: usize> Drive<LANES> {
         };
         let (auditor, saved) = (Mutex::new(auditor), Mutex::new(saved.entries));
         Self { auditor, saved, store: Some(store), ..self }
+    }
+
+    /// The same, keeping what it finds.
+    #[must_use]
+    pub fn finding(self, findings: Arc<Findings>) -> Self {
+        Self { findings: Some(findings), ..self }
     }
 
     /// Gives an order, from any thread.
@@ -209,7 +219,7 @@ impl<const LANES: usize> Drive<LANES> {
     pub fn status(&self) -> String {
         let auditor = self.lock();
         let (done, all) = auditor.progress();
-        let totals: &Totals = auditor.totals();
+        let totals = auditor.totals();
         format!(
             "{}: {done} of {all} devices done, {} databases audited, {} skipped, {} moved",
             auditor.standing(),
@@ -350,10 +360,8 @@ impl<const LANES: usize> Drive<LANES> {
     ) {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let place = match (report, &self.ground) {
-            (Report::Hit(Floor::Devices, _), Ground::Devices { root, .. }) => {
-                std::os::unix::ffi::OsStrExt::as_bytes(root.as_os_str())
-            }
-            _ => hands.place(),
+            (Report::Hit(Floor::Devices, _), Ground::Devices { root, .. }) => root.as_path(),
+            _ => Path::new(OsStr::from_bytes(hands.place())),
         };
         // What passed has no words, so an ordinary audit allocates nothing for them.
         let has_words = matches!(report, Report::Audited(audited)
@@ -361,19 +369,20 @@ impl<const LANES: usize> Drive<LANES> {
         let words = if has_words { hands.words() } else { String::new() };
         let device = match report {
             Report::Tripped(tripped) => Some(tripped.device),
+            Report::Audited(audited) => Some(audited.device),
             Report::Began(_)
             | Report::Hit(..)
-            | Report::Audited(..)
             | Report::Window(_)
             | Report::Ended(_)
             | Report::Leaving(_) => hands.device(),
         };
+        self.note(report, &targets, hands);
         say(&Said {
             report,
             names: hands.names(),
             words: &words,
             retiring: hands.retiring(),
-            place,
+            place: place.as_os_str().as_bytes(),
             moved: hands.moved(),
             share: hands.share(),
             device: device.and_then(|device| targets.get(usize::from(device.0))),

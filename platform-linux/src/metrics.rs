@@ -106,7 +106,7 @@ fn float(count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use martlet_core::audit::{Depth, Mode};
+    use martlet_core::audit::{Depth, Device, Mode};
     use martlet_core::path::DbPath;
     use martlet_core::tally::{Totals, Window};
     use martlet_core::verdict::{Counts, Findings, Judged};
@@ -121,8 +121,8 @@ mod tests {
             Judged { verdict: Verdict::Damaged, counts: Counts::Failed, findings: Findings::new() };
         let path = DbPath::new(b"/srv/x.db");
         let took = Duration::ZERO;
-        let (depth, fate) = (Depth::Stat, Fate::Moved);
-        metrics.audited(&Audited { path: &path, judged: &judged, depth, took, fate });
+        let (device, depth, fate) = (Device(0), Depth::Stat, Fate::Moved);
+        metrics.audited(&Audited { path: &path, device, judged: &judged, depth, took, fate });
         metrics.skipped();
         let mut totals = Totals::default();
         totals.skipped = 1;

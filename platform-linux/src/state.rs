@@ -1,22 +1,20 @@
-//! The state file: what is kept of a pass over a restart, one file a conf.
+//! The state directory: what outlasts a restart, one file of a kind for each conf.
 //!
-//! It is replaced as a whole, by a temporary file that is synced before it takes the name, so a
-//! crash leaves the old one or the new one. What cannot be read is set aside and said; a place that
-//! cannot be written costs one warning, and the auditor goes on without.
+//! Here is the cursor's; [`findings`] is what was found.
+mod file;
+pub mod findings;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 
 use martlet_core::breaker::Breaker;
 use martlet_core::cursor::{Bad, Disk, ENTRY_BYTES, Entry, HEAD_BYTES, Head, Name, Place, sum};
-use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
+use self::file::{Kept, read_whole};
 use crate::devices::DEVICES_MAX;
-use crate::error::Error;
 use crate::walk::Position;
 
 /// What was read.
@@ -28,13 +26,11 @@ pub struct Saved {
     pub entries: Vec<Entry>,
 }
 
-/// Where it is kept.
+/// Where the cursor is kept.
 #[derive(Debug)]
 pub struct Store {
-    file: PathBuf,
+    file: Kept,
     conf: u64,
-    /// It was said that it cannot be written.
-    said: AtomicBool,
 }
 
 impl Store {
@@ -42,121 +38,63 @@ impl Store {
     /// changes with what the conf says.
     #[must_use]
     pub fn new(place: &Path, conf: &Path, fingerprint: &str) -> Self {
-        let absolute = fs::canonicalize(conf).or_else(|_| std::path::absolute(conf));
-        let absolute = absolute.unwrap_or_else(|_| conf.to_owned());
-        let stem = absolute.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let stem: String = stem.unwrap_or_default().chars().take(32).collect();
-        let whole = sum(0, absolute.as_os_str().as_bytes());
-        let file = place.join(format!("{stem}-{whole:016x}.state"));
-        Self { file, conf: sum(0, fingerprint.as_bytes()), said: AtomicBool::new(false) }
+        let file = Kept::new(place, conf, "state", 0o600);
+        Self { file, conf: sum(0, fingerprint.as_bytes()) }
     }
 
     /// The file.
     #[must_use]
     pub fn file(&self) -> &Path {
-        &self.file
+        self.file.path()
     }
 
     /// What was saved last; nothing if there is no such file, or none that can be used. Breakers
     /// are armed if the conf has changed since.
     #[must_use]
     pub fn load(&self) -> Saved {
-        let mut saved = match self.read() {
-            Ok(Ok(saved)) => saved,
-            Ok(Err(bad)) => {
-                self.set_aside(bad);
-                return Saved::default();
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Saved::default(),
-            Err(error) => {
-                log::warn!("{}", Error::new("read", &self.file, error));
-                return Saved::default();
-            }
-        };
+        let mut saved = self.file.load(read).unwrap_or_default();
         if saved.head.conf != self.conf {
             saved.entries.iter_mut().for_each(|entry| entry.past.breaker = Breaker::default());
         }
         saved
     }
 
-    fn read(&self) -> io::Result<Result<Saved, Bad>> {
-        let mut file = File::open(&self.file)?;
-        let mut bytes = [0; HEAD_BYTES];
-        if let Err(error) = file.read_exact(&mut bytes) {
-            return short(error, Bad::Foreign);
-        }
-        let head = match Head::decode(&bytes) {
-            Ok(head) => head,
-            Err(bad) => return Ok(Err(bad)),
-        };
-        if DEVICES_MAX < usize::try_from(head.entries).unwrap_or(usize::MAX) {
-            return Ok(Err(Bad::Torn));
-        }
-        let mut entries = Vec::new();
-        for number in 0..head.entries {
-            let mut bytes = [0; ENTRY_BYTES];
-            if let Err(error) = file.read_exact(&mut bytes) {
-                return short(error, Bad::Torn);
-            }
-            match Entry::decode(&bytes, number) {
-                Ok(entry) => entries.push(entry),
-                Err(bad) => return Ok(Err(bad)),
-            }
-        }
-        Ok(Ok(Saved { head, entries }))
-    }
-
-    fn set_aside(&self, bad: Bad) {
-        let aside = self.file.with_extension("state.bad");
-        let file = self.file.display();
-        match fs::rename(&self.file, &aside) {
-            Ok(()) => log::warn!("{file} is {bad}: set aside as {}", aside.display()),
-            Err(error) => {
-                log::warn!("{file} is {bad}; {}", Error::new("set aside", &self.file, error));
-            }
-        }
-    }
-
     /// Saves it. That this cannot be done is said once, until it can be done again.
     pub fn save(&self, saved: &Saved) {
-        match self.write(saved) {
-            Ok(()) => self.said.store(false, Ordering::Relaxed),
-            Err(error) => {
-                if !self.said.swap(true, Ordering::Relaxed) {
-                    log::warn!("{error}; a restart will begin the pass anew");
-                }
-            }
-        }
-    }
-
-    fn write(&self, saved: &Saved) -> Result<(), Error> {
-        let place = self.file.parent().unwrap_or(Path::new("."));
-        let made = DirBuilder::new().recursive(true).mode(0o755).create(place);
-        made.map_err(|error| Error::new("make", place, error))?;
-        let new = self.file.with_extension("state.new");
-        self.write_new(&new, saved).map_err(|error| Error::new("write", &new, error))?;
-        fs::rename(&new, &self.file).map_err(|error| Error::new("replace", &self.file, error))?;
-        let synced = File::open(place).and_then(|dir| dir.sync_all());
-        synced.map_err(|error| Error::new("sync", place, error))
-    }
-
-    fn write_new(&self, new: &Path, saved: &Saved) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        let mut file = io::BufWriter::new(options.open(new)?);
         let entries = u32::try_from(saved.entries.len()).unwrap_or(u32::MAX);
-        file.write_all(&Head { conf: self.conf, entries, ..saved.head }.encode())?;
-        for (entry, number) in saved.entries.iter().zip(0..) {
-            file.write_all(&entry.encode(number))?;
-        }
-        file.into_inner()?.sync_all()
+        let head = Head { conf: self.conf, entries, ..saved.head };
+        self.file.save("a restart will begin the pass anew", |out| {
+            out.write_all(&head.encode())?;
+            saved.entries.iter().zip(0..).try_for_each(|(it, at)| out.write_all(&it.encode(at)))
+        });
     }
 }
 
-/// A file that ends too early is `bad`; any other trouble is the disk's.
-fn short<T>(error: io::Error, bad: Bad) -> io::Result<Result<T, Bad>> {
-    if error.kind() == io::ErrorKind::UnexpectedEof { Ok(Err(bad)) } else { Err(error) }
+fn read(file: &mut File) -> io::Result<Result<Saved, Bad>> {
+    let mut file = io::BufReader::new(file);
+    let mut bytes = [0; HEAD_BYTES];
+    if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Foreign)? {
+        return Ok(Err(bad));
+    }
+    let head = match Head::decode(&bytes) {
+        Ok(head) => head,
+        Err(bad) => return Ok(Err(bad)),
+    };
+    if DEVICES_MAX < usize::try_from(head.entries).unwrap_or(usize::MAX) {
+        return Ok(Err(Bad::Torn));
+    }
+    let mut entries = Vec::new();
+    for number in 0..head.entries {
+        let mut bytes = [0; ENTRY_BYTES];
+        if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Torn)? {
+            return Ok(Err(bad));
+        }
+        match Entry::decode(&bytes, number) {
+            Ok(entry) => entries.push(entry),
+            Err(bad) => return Ok(Err(bad)),
+        }
+    }
+    Ok(Ok(Saved { head, entries }))
 }
 
 /// What a device name stands for; nothing if its `containers` cannot be seen.

@@ -1,5 +1,7 @@
 //! What a restart finds of the pass that it broke off.
 
+mod findings;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

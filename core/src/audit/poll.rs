@@ -167,7 +167,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             !matches!(state.stage, Stage::Gate(_) | Stage::Rest(_) | Stage::Owed(_) | Stage::Over);
         let state = &*state;
         match (state.stage, state.device) {
-            (Stage::Next | Stage::Over, _) | (Stage::Walk | Stage::Trip(_), None) => Step::Exit,
+            (Stage::Next | Stage::Over, _)
+            | (Stage::Walk | Stage::Trip(_) | Stage::Audited(_), None) => Step::Exit,
             (Stage::Gate(until) | Stage::Rest(until), _) => Step::Wait(until),
             (Stage::Duty, _) => match self.phase {
                 Phase::Beginning => Step::Report(Report::Began(self.conf.mode)),
@@ -190,8 +191,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 Step::Report(Report::Tripped(Tripped { device, moved }))
             }
             (Stage::Move(source, what), _) => Step::Move(state.path_of(source), what),
-            (Stage::Audited(source), _) => Step::Report(Report::Audited(Audited {
+            (Stage::Audited(source), Some(device)) => Step::Report(Report::Audited(Audited {
                 path: state.path_of(source),
+                device,
                 judged: &state.judged,
                 depth: state.depth,
                 took: state.took,

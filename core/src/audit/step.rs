@@ -136,6 +136,8 @@ pub struct Tripped {
 pub struct Audited<'a> {
     /// The database.
     pub path: &'a DbPath,
+    /// Its device.
+    pub device: Device,
     /// The outcome.
     pub judged: &'a Judged,
     /// How deep the look went that it comes from.

@@ -1,7 +1,8 @@
 //! Findings that come, stay, give way and go; and their bytes.
 extern crate std;
 use super::*;
-use crate::cursor::Bad;
+use crate::cursor::{Bad, sum};
+use crate::verdict::Verdict;
 use std::vec::Vec as List;
 
 type Small = Ledger<2, 2>;

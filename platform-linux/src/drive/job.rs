@@ -29,7 +29,7 @@ pub(super) enum Kept {
     Began(Mode),
     Hit(Floor, Trouble),
     Tripped(Tripped),
-    Audited(Judged, Depth, Duration, Fate),
+    Audited { device: Device, judged: Judged, depth: Depth, took: Duration, fate: Fate },
     Window(Window),
     Ended(Ended),
     Leaving(Window),
@@ -76,9 +76,10 @@ impl Kept {
             Report::Began(mode) => Self::Began(*mode),
             Report::Hit(floor, trouble) => Self::Hit(*floor, *trouble),
             Report::Tripped(tripped) => Self::Tripped(*tripped),
-            Report::Audited(Audited { path, judged, depth, took, fate }) => {
+            Report::Audited(Audited { path, device, judged, depth, took, fate }) => {
                 kept.clone_from(path);
-                Self::Audited((*judged).clone(), *depth, *took, *fate)
+                let (device, depth, took, fate) = (*device, *depth, *took, *fate);
+                Self::Audited { device, judged: (*judged).clone(), depth, took, fate }
             }
             Report::Window(window) => Self::Window(*window),
             Report::Ended(ended) => Self::Ended(*ended),
@@ -91,9 +92,9 @@ impl Kept {
             Self::Began(mode) => Report::Began(*mode),
             Self::Hit(floor, trouble) => Report::Hit(*floor, *trouble),
             Self::Tripped(tripped) => Report::Tripped(*tripped),
-            Self::Audited(judged, depth, took, fate) => {
-                let (depth, took, fate) = (*depth, *took, *fate);
-                Report::Audited(Audited { path, judged, depth, took, fate })
+            Self::Audited { device, judged, depth, took, fate } => {
+                let (device, depth, took, fate) = (*device, *depth, *took, *fate);
+                Report::Audited(Audited { path, device, judged, depth, took, fate })
             }
             Self::Window(window) => Report::Window(*window),
             Self::Ended(ended) => Report::Ended(*ended),

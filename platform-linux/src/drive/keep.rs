@@ -1,15 +1,17 @@
 //! The devices of a pass: how they are listed, and what of them is kept over a restart.
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::PoisonError;
 
-use martlet_core::audit::{Device, Event, Lane};
+use martlet_core::audit::{Device, Event, Lane, Report};
 use martlet_core::cursor::{Disk, Entry, Head, Name, Place};
 use martlet_core::time::Mono;
 
 use super::{Drive, Ground, Turn};
 use crate::clock;
 use crate::devices::devices;
-use crate::hands::Target;
+use crate::hands::{Hands, Target};
+use crate::state::findings::{Findings, Known};
 use crate::state::{self, Saved};
 
 /// How far a device has come.
@@ -43,6 +45,9 @@ impl Mark {
 impl<const LANES: usize> Drive<LANES> {
     /// Saves what is kept of each device; nothing if they were not listed yet.
     pub(super) fn save(&self) {
+        if let Some(findings) = &self.findings {
+            findings.save();
+        }
         let Some(store) = &self.store else { return };
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let (head, entries) = {
@@ -66,6 +71,34 @@ impl<const LANES: usize> Drive<LANES> {
         if !entries.is_empty() {
             store.save(&Saved { head, entries });
         }
+    }
+
+    /// Notes among the findings what is said.
+    pub(super) fn note(&self, report: &Report<'_>, targets: &[Target], hands: &Hands) {
+        let Some(findings) = &self.findings else { return };
+        match report {
+            Report::Began(_) => findings.begin(self.lock().is_resumed()),
+            Report::Audited(audited) => {
+                let target = targets.get(usize::from(audited.device.0));
+                let device = target.map_or(Path::new(""), Target::path);
+                let known = Known { device, names: hands.names(), moved: hands.moved() };
+                findings.note(audited, &known);
+            }
+            Report::Ended(_) => self.whole(targets, findings),
+            Report::Hit(..) | Report::Tripped(_) | Report::Window(_) | Report::Leaving(_) => {}
+        }
+    }
+
+    /// A pass has ended: tells which devices were seen whole.
+    fn whole(&self, targets: &[Target], findings: &Findings) {
+        let auditor = self.lock();
+        for (target, row) in targets.iter().zip(0..) {
+            if auditor.past(Device(row)).is_some_and(|past| past.done && !past.skipped) {
+                findings.walked(target.path());
+            }
+        }
+        drop(auditor);
+        findings.look_aside();
     }
 
     pub(super) fn list_devices(&self, lane: Lane) -> Turn<'_, LANES> {

@@ -1,0 +1,135 @@
+//! One file of the state directory: replaced as a whole, or set aside.
+//!
+//! A temporary file is synced before it takes the name, so a crash leaves the old file or the new
+//! one. A place that cannot be written costs one warning, and the auditor goes on without.
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use martlet_core::cursor::{Bad, sum};
+use rustix::fs::OFlags;
+
+use crate::error::Error;
+
+/// Characters of a conf's name that stand in the name of its files, for people.
+const STEM_MAX: usize = 32;
+
+/// A file of the state directory.
+#[derive(Debug)]
+pub(super) struct Kept {
+    path: PathBuf,
+    mode: u32,
+    /// It was said that it cannot be written.
+    said: AtomicBool,
+}
+
+impl Kept {
+    /// The file of the conf at `conf` in the directory `place` that ends with `ending`.
+    pub(super) fn new(place: &Path, conf: &Path, ending: &str, mode: u32) -> Self {
+        let absolute = fs::canonicalize(conf).or_else(|_| std::path::absolute(conf));
+        let absolute = absolute.unwrap_or_else(|_| conf.to_owned());
+        let stem = absolute.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let stem: String = stem.unwrap_or_default().chars().take(STEM_MAX).collect();
+        let whole = sum(0, absolute.as_os_str().as_bytes());
+        let path = place.join(format!("{stem}-{whole:016x}.{ending}"));
+        Self { path, mode, said: AtomicBool::new(false) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What `read` makes of the file: nothing if there is none, or none that can be used. That is
+    /// said, and what is `Bad` is set aside.
+    pub(super) fn load<T>(
+        &self,
+        read: impl FnOnce(&mut File) -> io::Result<Result<T, Bad>>,
+    ) -> Option<T> {
+        match File::open(&self.path).and_then(|mut file| read(&mut file)) {
+            Ok(Ok(found)) => return Some(found),
+            Ok(Err(bad)) => self.set_aside(bad),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => log::warn!("{}", Error::new("read", &self.path, error)),
+        }
+        None
+    }
+
+    fn set_aside(&self, bad: Bad) {
+        let aside = self.beside(".bad");
+        let file = self.path.display();
+        match fs::rename(&self.path, &aside) {
+            Ok(()) => log::warn!("{file} is {bad}: set aside as {}", aside.display()),
+            Err(error) => {
+                log::warn!("{file} is {bad}; {}", Error::new("set aside", &self.path, error));
+            }
+        }
+    }
+
+    /// Replaces it by what `write` writes. That this cannot be done is said once, with what comes of
+    /// it, until it can be done again. True if it was done.
+    pub(super) fn save(
+        &self,
+        loss: &str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> bool {
+        match self.replace(write) {
+            Ok(()) => {
+                self.said.store(false, Ordering::Relaxed);
+                true
+            }
+            Err(error) => {
+                if !self.said.swap(true, Ordering::Relaxed) {
+                    log::warn!("{error}; {loss}");
+                }
+                false
+            }
+        }
+    }
+
+    fn replace(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+        let place = self.path.parent().unwrap_or(Path::new("."));
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(place);
+        made.map_err(|error| Error::new("make", place, error))?;
+        let new = self.beside(".new");
+        self.write_new(&new, write).map_err(|error| Error::new("write", &new, error))?;
+        fs::rename(&new, &self.path).map_err(|error| Error::new("replace", &self.path, error))?;
+        let synced = File::open(place).and_then(|dir| dir.sync_all());
+        synced.map_err(|error| Error::new("sync", place, error))
+    }
+
+    fn write_new(
+        &self,
+        new: &Path,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(self.mode);
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let mut file = io::BufWriter::new(options.open(new)?);
+        write(&mut file)?;
+        file.into_inner()?.sync_all()
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(ending);
+        name.into()
+    }
+}
+
+/// Reads as much as `bytes` has room for: a file that ends before is `bad`, any other trouble is
+/// the disk's.
+pub(super) fn read_whole(
+    file: &mut impl io::Read,
+    bytes: &mut [u8],
+    bad: Bad,
+) -> io::Result<Result<(), Bad>> {
+    match file.read_exact(bytes) {
+        Ok(()) => Ok(Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Err(bad)),
+        Err(error) => Err(error),
+    }
+}

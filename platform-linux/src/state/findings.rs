@@ -1,0 +1,324 @@
+//! What was found wrong and is not mended: in memory, and in a file beside the cursor's.
+//!
+//! The daemon writes it, at most once a minute, while something changes; [`read`] reads it without
+//! a daemon. A file of a later major version is set aside by a daemon that does not understand it.
+mod words;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use martlet_core::audit::{Audited, Fate};
+use martlet_core::check::Cell;
+use martlet_core::cursor::{Bad, NAME_MAX};
+pub use martlet_core::findings::Closed;
+use martlet_core::findings::{
+    DeviceKey, ENTRY_MAX, Entry, HEAD_BYTES, Head, Key, LEFT_OUT_BYTES, Ledger, LeftOut, Noted,
+    Row, Sight,
+};
+use martlet_core::time::Wall;
+use martlet_core::verdict::Verdict;
+
+use self::words::Words;
+use super::file::{Kept, read_whole};
+use crate::clock;
+use crate::error::Error;
+use crate::quarantine::Moved;
+
+/// Findings kept with all that is known of them: some 300 bytes each, or 2 KiB with the longest names.
+pub const FINDINGS_MAX: usize = 512;
+/// Findings beyond these of which only the key is kept, 32 bytes each.
+const LEFT_OUT_MAX: usize = 2048;
+
+type Book = Ledger<FINDINGS_MAX, LEFT_OUT_MAX>;
+
+/// What was done about a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It was reported, and nothing else was to be done.
+    Reported,
+    /// The database was moved aside: into this directory, or as this directory.
+    Moved(PathBuf),
+    /// It was to be moved aside, and was left: `breaker`, a word of
+    /// [`Stays`](martlet_core::quarantine::Stays), or why the move failed.
+    Left(String),
+}
+
+/// One finding, as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The database, as the audit named it.
+    pub path: PathBuf,
+    /// The name of its device.
+    pub device: OsString,
+    /// Its account, as far as it was read; cut after 256 bytes.
+    pub account: Option<Vec<u8>>,
+    /// Its container, likewise.
+    pub container: Option<Vec<u8>>,
+    /// The word of the verdict.
+    pub verdict: String,
+    /// The words of the findings' codes, the gravest first; none but of a damaged or misplaced one.
+    pub codes: Vec<String>,
+    /// When it was first seen, by this node's clock.
+    pub first: Wall,
+    /// When it was last seen.
+    pub last: Wall,
+    /// Audits that saw it.
+    pub times: u32,
+    /// What was done.
+    pub action: Action,
+    /// Why and when it was closed; none while it is open.
+    pub closed: Option<(Closed, Wall)>,
+}
+
+/// Everything that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// Findings that are open, those that are not listed among them.
+    pub open: u64,
+    /// Open ones for which there was no room in the list.
+    pub unlisted: u64,
+    /// The list, open ones and closed ones, in no order.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    book: Box<Book>,
+    /// Of the row of the same number.
+    words: Vec<Words>,
+}
+
+/// What was found on a node.
+#[derive(Debug)]
+pub struct Findings {
+    inner: Mutex<Inner>,
+    /// There is anything that a sound database could close: the usual audit asks no more than this.
+    any: AtomicBool,
+    file: Option<Kept>,
+}
+
+/// What is known of an audit beside what the core says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The device, as it was named.
+    pub device: &'a Path,
+    /// Account and container.
+    pub names: (Cell<'a>, Cell<'a>),
+    /// Where it was moved to, or why it could not be.
+    pub moved: Option<&'a Result<Moved, Error>>,
+}
+
+impl Findings {
+    /// What was found so far under the conf at `conf`, kept in the directory `place`; without one, in
+    /// memory only.
+    #[must_use]
+    pub fn new(place: Option<&Path>, conf: &Path) -> Self {
+        let file = place.map(|place| Kept::new(place, conf, ENDING, 0o640));
+        let inner = file.as_ref().and_then(|file| file.load(Inner::read)).unwrap_or_default();
+        let any = AtomicBool::new(!inner.book.is_empty());
+        Self { inner: Mutex::new(inner), any, file }
+    }
+
+    /// A pass begins, or, `resumed`, goes on that a restart broke off.
+    pub fn begin(&self, resumed: bool) {
+        self.lock().book.begin(resumed);
+    }
+
+    /// Notes an audit.
+    pub fn note(&self, audited: &Audited<'_>, known: &Known<'_>) {
+        if audited.judged.verdict == Verdict::Sound && !self.any.load(Ordering::Relaxed) {
+            return;
+        }
+        let sight = Sight {
+            key: Key::of(audited.path.as_bytes()),
+            device: DeviceKey::of(name(known.device)),
+            verdict: audited.judged.verdict,
+            depth: audited.depth,
+            moved: audited.fate == Fate::Moved,
+        };
+        let Inner { book, words } = &mut *self.lock();
+        let noted = book.note(clock::wall(), &sight);
+        self.any.store(!book.is_empty(), Ordering::Relaxed);
+        match noted {
+            Noted::Nothing | Noted::Closed(_) => {}
+            Noted::Opened(row) | Noted::Seen(row) => {
+                let new = Words::of(audited, known);
+                match words.get_mut(row) {
+                    Some(old) => *old = new,
+                    None => words.push(new),
+                }
+            }
+            Noted::SeenLessDeep(row) => {
+                if let Some(old) = words.get_mut(row) {
+                    old.add(Words::of(audited, known));
+                }
+            }
+        }
+    }
+
+    /// A device was walked to its end, and nothing on it was passed over.
+    pub fn walked(&self, device: &Path) {
+        self.lock().book.walked(clock::wall(), DeviceKey::of(name(device)));
+    }
+
+    /// Looks whether what was moved aside still lies in the quarantine.
+    pub fn look_aside(&self) {
+        let Inner { book, words } = &mut *self.lock();
+        for (row, words) in words.iter().enumerate() {
+            let waits = book.rows().get(row).is_some_and(|it| it.moved && it.closed.is_none());
+            let place = Path::new(OsStr::from_bytes(&words.action));
+            // What cannot be seen for another reason may still be there.
+            let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+            if waits && place.symlink_metadata().as_ref().is_err_and(gone) {
+                book.purged(clock::wall(), row);
+            }
+        }
+    }
+
+    /// Saves it, if it has changed since. That this cannot be done is said once, until it can be.
+    pub fn save(&self) {
+        let Some(file) = &self.file else { return };
+        let mut inner = self.lock();
+        if inner.book.take_changed() {
+            file.save("findings will be lost at a restart", |out| inner.write(out));
+        }
+    }
+
+    /// How many findings are open.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.lock().book.open()
+    }
+
+    /// All that is known.
+    #[must_use]
+    pub fn list(&self) -> List {
+        self.lock().list()
+    }
+
+    /// The file; none if they are kept in memory only.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(Kept::path)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name under which a device is kept.
+fn name(device: &Path) -> &[u8] {
+    let name = device.file_name().unwrap_or_default().as_bytes();
+    name.get(..NAME_MAX).unwrap_or(name)
+}
+
+const ENDING: &str = "findings";
+
+/// What the file of the conf at `conf` in the directory `place` (`state_path`) says; none if there is
+/// no such file, since no daemon has found anything under this conf. The file is not changed.
+pub fn read(place: &Path, conf: &Path) -> Result<Option<List>, Error> {
+    let kept = Kept::new(place, conf, ENDING, 0o640);
+    let failed = |error| Error::new("read", kept.path(), error);
+    let mut file = match File::open(kept.path()) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    match Inner::read(&mut file).map_err(failed)? {
+        Ok(inner) => Ok(Some(inner.list())),
+        Err(bad) => Err(failed(io::Error::new(io::ErrorKind::InvalidData, bad.to_string()))),
+    }
+}
+
+impl Inner {
+    fn read(file: &mut File) -> io::Result<Result<Self, Bad>> {
+        let mut file = io::BufReader::new(file);
+        let mut head = [0; HEAD_BYTES];
+        if let Err(bad) = read_whole(&mut file, &mut head, Bad::Foreign)? {
+            return Ok(Err(bad));
+        }
+        let head = match Head::decode(&head) {
+            Ok(head) => head,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        let mut inner = Self::default();
+        inner.book.restore_head(&head);
+        let mut bytes = [0; ENTRY_MAX];
+        for number in 0..head.entries {
+            match inner.read_entry(&mut file, number, &mut bytes)? {
+                Ok(()) => {}
+                Err(bad) => return Ok(Err(bad)),
+            }
+        }
+        for number in 0..head.left_out {
+            let mut bytes = [0; LEFT_OUT_BYTES];
+            if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Torn)? {
+                return Ok(Err(bad));
+            }
+            match LeftOut::decode(&bytes, number) {
+                Ok(left_out) if inner.book.restore_left_out(left_out) => {}
+                Ok(_) => return Ok(Err(Bad::Torn)),
+                Err(bad) => return Ok(Err(bad)),
+            }
+        }
+        Ok(Ok(inner))
+    }
+
+    fn read_entry(
+        &mut self,
+        file: &mut impl io::Read,
+        number: u32,
+        bytes: &mut [u8; ENTRY_MAX],
+    ) -> io::Result<Result<(), Bad>> {
+        let mut len = [0; 4];
+        if let Err(bad) = read_whole(file, &mut len, Bad::Torn)? {
+            return Ok(Err(bad));
+        }
+        let whole = match Entry::len_of(len) {
+            Ok(whole) => whole,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        bytes[..4].copy_from_slice(&len);
+        if let Err(bad) = read_whole(file, &mut bytes[4..whole], Bad::Torn)? {
+            return Ok(Err(bad));
+        }
+        Ok(Entry::decode(&bytes[..whole], number).map(|entry| {
+            if self.book.restore(entry.row) {
+                self.words.push(Words::from(&entry));
+            } else if entry.row.closed.is_none() {
+                // A later version may keep more of them.
+                let Row { key, device, pass, depth, .. } = entry.row;
+                let _ = self.book.restore_left_out(LeftOut { key, device, pass, depth });
+            }
+        }))
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.book.head().encode())?;
+        let mut bytes = [0; ENTRY_MAX];
+        for ((row, words), number) in self.book.rows().iter().zip(&self.words).zip(0..) {
+            // Every text was cut to what an entry has room for.
+            let len = words.entry(row).encode(number, &mut bytes).unwrap_or(0);
+            out.write_all(&bytes[..len])?;
+        }
+        for (left_out, number) in self.book.left_out().iter().zip(0..) {
+            out.write_all(&left_out.encode(number))?;
+        }
+        Ok(())
+    }
+
+    fn list(&self) -> List {
+        let rows = self.book.rows().iter().zip(&self.words);
+        List {
+            open: self.book.open(),
+            unlisted: self.book.unlisted(),
+            findings: rows.map(|(row, words)| words.finding(row)).collect(),
+        }
+    }
+}
