@@ -27,6 +27,10 @@ const DEEP_MAX: u64 = 3 * 1024;
 const MANY: usize = 10_000;
 const BY_SQLITE: usize = 1_000;
 
+/// Databases of the largest pass, and KiB that it may need more than the large one.
+const MILLION: usize = 1_000_000;
+const FLAT: u64 = 64;
+
 /// Between two looks at a running process; what it takes after the last one is not seen.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// A pass or an audit that takes longer is stopped: 1 ms a look.
@@ -64,6 +68,22 @@ pub(crate) fn run() -> Result<(), String> {
         figures.push(Figure { what, unit: "bytes", budget: BINARY_MAX, found });
     }
     table(&figures)
+}
+
+/// Measures the peak memory of a pass over a million databases; an error if it is more than that of
+/// a pass over a hundredth of them.
+pub(crate) fn million() -> Result<(), String> {
+    let toolchain = Toolchain::ready(&[Target::Native])?;
+    let native = cross::build(&toolchain, Target::Native)?;
+    let many = pass(&native, "copies of some", MANY, Node::of_copies)?;
+    let line = |count, budget, found| Figure {
+        what: format!("peak memory, {count} databases"),
+        unit: "KiB",
+        budget,
+        found,
+    };
+    let million = pass(&native, "copies of some", MILLION, Node::of_copies);
+    table(&[line(MANY, PASS_MAX, Ok(many)), line(MILLION, many.saturating_add(FLAT), million)])
 }
 
 fn length(path: &Path) -> Result<u64, String> {

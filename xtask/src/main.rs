@@ -7,6 +7,7 @@ mod demo;
 mod dist;
 mod fixtures;
 mod footprint;
+mod kills;
 mod live;
 mod no_alloc;
 mod nodes;
@@ -29,10 +30,12 @@ cargo xtask bench [DATABASES [ROUNDS]]
 cargo xtask no-alloc    core names no allocator; a library that has one is found to
 cargo xtask stop-times    how long the daemon takes to end on SIGTERM, in each state
 cargo xtask planted     plant each bug of tests/bugs; the exhaustive test must find it
+cargo xtask kills [KILLS]    kill the daemon at system calls of a pass, and start it again
 cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs PyPI the first time)
 cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests under emulation
 cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
 cargo xtask footprint    size, memory and wake-ups against their budgets
+cargo xtask million     peak memory of a pass over a million databases (4 GB of disk)
 cargo xtask same-as-swift [--record | --only START]    hold Martlet against the real Swift; with --record, write its answers
 cargo xtask dist        tarball, Debian package and SHA256SUMS for each processor, or for ARCH...
 cargo xtask dist try    install, upgrade and purge the Debian package beside Debian's Swift (root)
@@ -51,10 +54,16 @@ fn main() -> ExitCode {
         ["no-alloc"] => no_alloc::run(),
         ["stop-times"] => stop_times(),
         ["planted"] => planted::run(),
+        ["kills"] => kills::run(kills::KILLS),
+        ["kills", number] => number
+            .parse()
+            .map_err(|why| format!("{number} is no number: {why}"))
+            .and_then(kills::run),
         ["fixtures"] => fixtures::run(),
         ["cross", rest @ ..] => cross::run(rest),
         ["bare-metal"] => bare_metal::run(),
         ["footprint"] => footprint::run(),
+        ["million"] => footprint::million(),
         ["same-as-swift", more @ ..] => same_as_swift::run(more),
         ["dist", words @ ..] => dist::run(words),
         ["sandbox"] => sandbox::run(),

@@ -14,6 +14,9 @@ use crate::steps::output;
 /// The fixture that all are made of: a container in ordinary use.
 const ORDINARY: &str = "hundreds";
 
+/// Names that one file is given at most; ext4 allows 65,000.
+const LINKS_MAX: usize = 50_000;
+
 /// Object rows of the large database: some tens of megabytes.
 const LARGE_ROWS: u32 = 200_000;
 
@@ -24,10 +27,15 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A node with `count` databases that all read alike: one file under many names.
+    /// A node with `count` databases that all read alike: few files under many names.
     pub(crate) fn of_copies(count: usize) -> Result<Self, String> {
-        Self::new(count, |_, first, path| {
-            fs::hard_link(first, path).map_err(|e| format!("cannot link {}: {e}", path.display()))
+        Self::new(count, |number, first, path| {
+            let file = first.with_extension(format!("{}.db", number / LINKS_MAX));
+            if number % LINKS_MAX == 0 {
+                let copied = fs::copy(first, &file);
+                copied.map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+            }
+            fs::hard_link(&file, path).map_err(|e| format!("cannot link {}: {e}", path.display()))
         })
     }
 
