@@ -15,6 +15,12 @@ use crate::verdict::{Finding, FindingCode, Findings, Judged, Part, Value, Verdic
 /// Bytes kept of what SQLite says about the structure. Its lines are shorter, names apart.
 pub const LINE_MAX: usize = 160;
 
+/// The lowest byte of an extended result code is the primary one.
+const PRIMARY: i32 = 0xff;
+
+/// `SQLITE_TOOBIG`: a value longer than any that Swift writes, and longer than bounded memory allows.
+const TOO_BIG: i32 = 18;
+
 /// A line of SQLite's, cut to what is kept.
 pub type Line = heapless::Vec<u8, LINE_MAX>;
 
@@ -139,6 +145,7 @@ pub fn judge_deep(stat: Judged, seen: &DeepSeen) -> Judged {
     let found = match seen {
         DeepSeen::Whole(deep) => judge_rows(deep),
         DeepSeen::Broken(_) => one(FindingCode::StructureCheck),
+        DeepSeen::Error(code) if code.sqlite & PRIMARY == TOO_BIG => one(FindingCode::RowsValue),
         DeepSeen::Error(code) => {
             let refused = refusal(*code);
             if refused.findings.is_empty() {

@@ -1,5 +1,5 @@
 //! What is read of a database: its structure, its rows and index, what it stores about them.
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use martlet_core::check::Cell;
 use martlet_core::deep::{Deep, Index, LINE_MAX, Line, Metadata, Table};
@@ -7,6 +7,7 @@ use martlet_core::metadata::names_root;
 use martlet_core::shard::ShardRow;
 use martlet_core::sums::{Row, Sums};
 use rusqlite::Connection;
+use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 
 use super::Stop;
@@ -22,6 +23,9 @@ const STORED_MAX: usize = 64;
 
 /// `SQLITE_ERROR`: the statement does not fit the schema.
 const SQLITE_ERROR: i32 = 1;
+
+/// `SQLITE_TOOBIG`: a value that bounded memory does not hold.
+const SQLITE_TOOBIG: i32 = 18;
 
 /// The authority on structure: `None`, or its first complaint.
 ///
@@ -130,38 +134,80 @@ fn scan_table(db: &Connection, sums: &mut Sums) -> Result<(), Stop> {
     } else {
         "0"
     };
-    let mut statement = db.prepare(&scan_table_sql(policy))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+    pour(db, sums, &scan_table_sql(policy), 6, |sums, values| {
         sums.row(&Row {
-            id: id(row.get_ref(0)?),
-            name: cell(row.get_ref(1)?),
-            created_at: cell(row.get_ref(2)?),
-            size: cell(row.get_ref(3)?),
-            deleted: cell(row.get_ref(4)?),
-            policy: cell(row.get_ref(5)?),
+            id: id(values.get_raw(0)),
+            name: cell(values.get_raw(1)),
+            created_at: cell(values.get_raw(2)),
+            size: cell(values.get_raw(3)),
+            deleted: cell(values.get_raw(4)),
+            policy: cell(values.get_raw(5)),
         });
-    }
-    Ok(())
+    })
 }
 
 /// What reads the table alone, `policy` being the column or a constant for it.
 fn scan_table_sql(policy: &str) -> String {
-    format!("SELECT _rowid_, name, created_at, size, deleted, {policy} FROM object NOT INDEXED")
+    format!(
+        "SELECT pour(_rowid_, name, created_at, size, deleted, {policy}) FROM object NOT INDEXED"
+    )
 }
 
 /// What reads the index alone, in its own order: it holds all three values.
 const SCAN_INDEX: &str =
-    "SELECT deleted, name, _rowid_ FROM object INDEXED BY ix_object_deleted_name";
+    "SELECT pour(deleted, name, _rowid_) FROM object INDEXED BY ix_object_deleted_name";
 
 /// One scan of the index; the table is not touched.
 fn scan_index(db: &Connection, sums: &mut Sums) -> Result<(), Stop> {
-    let mut statement = db.prepare(SCAN_INDEX)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        sums.entry(cell(row.get_ref(0)?), cell(row.get_ref(1)?), id(row.get_ref(2)?));
-    }
+    pour(db, sums, SCAN_INDEX, 3, |sums, values| {
+        sums.entry(cell(values.get_raw(0)), cell(values.get_raw(1)), id(values.get_raw(2)));
+    })
+}
+
+/// Runs `sql` with an aggregate `pour` of `arguments` values, by which each row is added to `sums`.
+///
+/// An aggregate sees the values where SQLite has them; a statement that is asked for row after row
+/// takes a good part more time.
+fn pour(
+    db: &Connection,
+    sums: &mut Sums,
+    sql: &str,
+    arguments: i32,
+    add: fn(&mut Sums, &Context<'_>),
+) -> Result<(), Stop> {
+    let poured = Arc::new(Mutex::new(std::mem::take(sums)));
+    let pour = Pour { sums: Arc::clone(&poured), add };
+    // Never called from the schema of a database that may be hostile.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    db.create_aggregate_function(c"pour", arguments, flags, pour)?;
+    db.query_row(sql, [], |_| Ok(()))?;
+    *sums = std::mem::take(&mut *poured.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(())
+}
+
+/// The aggregate `pour`. The sums lie with SQLite while rows come, so that no row takes a lock.
+struct Pour {
+    sums: Arc<Mutex<Sums>>,
+    add: fn(&mut Sums, &Context<'_>),
+}
+
+impl Aggregate<Sums, Option<i64>> for Pour {
+    /// Before the first row; not called if there is none.
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Sums> {
+        Ok(std::mem::take(&mut *self.sums.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn step(&self, values: &mut Context<'_>, sums: &mut Sums) -> rusqlite::Result<()> {
+        (self.add)(sums, values);
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, sums: Option<Sums>) -> rusqlite::Result<Option<i64>> {
+        if let Some(sums) = sums {
+            *self.sums.lock().unwrap_or_else(PoisonError::into_inner) = sums;
+        }
+        Ok(None)
+    }
 }
 
 fn metadata(db: &Connection) -> Result<Metadata, Stop> {
@@ -169,7 +215,14 @@ fn metadata(db: &Connection) -> Result<Metadata, Stop> {
         if has_columns(db, table, &["metadata"])? {
             let mut statement = db.prepare(&format!("SELECT metadata FROM {table} LIMIT 1"))?;
             let mut rows = statement.query([])?;
-            let Some(row) = rows.next()? else { return Ok(Metadata::Unread) };
+            let row = match rows.next().map_err(Stop::from) {
+                Ok(Some(row)) => row,
+                Ok(None) => return Ok(Metadata::Unread),
+                Err(Stop::Error(code)) if code.sqlite & 0xff == SQLITE_TOOBIG => {
+                    return Ok(Metadata::Unread);
+                }
+                Err(stop) => return Err(stop),
+            };
             let text = cell(row.get_ref(0)?);
             // Any path will do: what is asked is whether Swift can read the text at all.
             let is_sane = names_root(text, b"account/container").is_ok();
@@ -268,6 +321,9 @@ mod tests {
              CREATE INDEX ix_object_deleted_name ON object (deleted, name);",
         )
         .expect("Swift's schema");
+        let mut sums = Sums::new();
+        // Makes the function known, of both numbers of arguments.
+        scan_table(&db, &mut sums).and_then(|()| scan_index(&db, &mut sums)).expect("no rows");
         assert_eq!(opens(&db, SCAN_INDEX), [INDEX]);
         assert_eq!(opens(&db, &scan_table_sql("storage_policy_index")), ["object"]);
         assert_eq!(index_of_objects(&db).map_err(|_| ()), Ok(Index::Ordinary));
