@@ -1,13 +1,55 @@
 //! Damage inside a database that Swift's auditor passes: made by page bytes or plain SQL.
 
+mod kinds;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::Connection;
 
+use self::kinds::{INDEX_ROWS, PAGES, ROWS, SQL};
 use crate::damage::{leaf_pages, page_size, root_page, sql, sql_behind_triggers, write_at};
+use crate::fixtures::named;
+use crate::tree::Tree;
 
 /// The index over the object rows.
 pub const INDEX: &str = "ix_object_deleted_name";
+
+/// What the real auditor of Swift made of each kind: `cargo xtask deep-swift` writes it.
+pub const SWIFT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/deep-swift.json");
+
+/// What Swift's auditor made of each kind of damage by its name: `passed`, `failed` or `skipped`.
+///
+/// # Panics
+/// If the golden file cannot be read.
+#[must_use]
+pub fn swift_says() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(SWIFT).unwrap_or_else(|e| panic!("{SWIFT}: {e}"));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{SWIFT}: {e}"))
+}
+
+/// Does each kind of damage to a database of its own, and shows it: its name, the file, and the codes
+/// that a deep audit finds.
+pub fn every_kind(mut look_at: impl FnMut(&str, &Path, &[&'static str])) {
+    let mut each = |name: &str, fixture: &str, spoil: &dyn Fn(&Path), codes| {
+        let tree = Tree::new();
+        let path = tree.add("sda", named(fixture)).db();
+        spoil(&path);
+        look_at(name, &path, codes);
+    };
+    for (name, fixture, spoil, codes) in PAGES {
+        each(name, fixture, spoil, codes);
+    }
+    for (name, fixture, script, codes) in SQL {
+        each(name, fixture, &|path| sql(path, script), codes);
+    }
+    for (name, fixture, script, codes) in ROWS {
+        each(name, fixture, &|path| sql_behind_triggers(path, script), codes);
+    }
+    for (name, script, codes) in INDEX_ROWS {
+        each(name, "small", &|path| sql_behind_index(path, script), codes);
+    }
+}
 
 /// Runs statements on the table while the index is away: the index keeps what it held.
 ///

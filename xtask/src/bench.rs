@@ -5,7 +5,7 @@
 //! one of a tenth its size, so that start-up counts for nobody.
 
 mod lanes;
-mod measure;
+pub(crate) mod measure;
 mod plain_loop;
 mod plot;
 mod share;

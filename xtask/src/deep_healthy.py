@@ -1,13 +1,16 @@
 """Lets Swift's brokers write containers as a cluster does: puts, deletes, reclaims, policy moves,
 shardings, old schemas brought up to date, all at random.
 
-    python -P deep_healthy.py DIRECTORY COUNT SEED
+    python -P deep_healthy.py make DIRECTORY COUNT SEED
+    python -P deep_healthy.py write DIRECTORY SHARE
 
 None of them is damaged, so a deep audit of DIRECTORY must find nothing. The same seed gives the
-same history.
+same history. `write` goes on putting into every SHAREth of them until its stdin ends, and then says how
+many puts it made.
 """
 import os
 import random
+import select
 import sys
 import time
 
@@ -21,10 +24,12 @@ def counted_time():
 
 time.time = counted_time
 
+from swift.common import utils  # noqa: E402
 from swift.common.utils import ShardRange, hash_path, storage_directory  # noqa: E402
 from swift.common.utils.timestamp import NormalTimestamp, Timestamp  # noqa: E402
 from swift.container.backend import ContainerBroker  # noqa: E402
 
+utils.HASH_PATH_PREFIX = b'martlet'
 NAMES = ['a', 'photos/2026/', '\u2603-', 'x' * 200, 'Z z%', '\U0001f426/']
 
 
@@ -144,9 +149,26 @@ class History:
             self.rng.choice(acts)()
 
 
-def main(root, count, seed):
+def make(root, count, seed):
     for number in range(int(count)):
         History(root, number, random.Random('%s-%d' % (seed, number))).live()
 
 
-main(*sys.argv[1:])
+def write(root, share):
+    paths = sorted(os.path.join(folder, name) for folder, _, names in os.walk(root)
+                   for name in names if name.endswith('.db'))
+    brokers = [ContainerBroker(path, account='a', container='c') for path in paths[::int(share)]]
+    brokers = [broker for broker in brokers
+               if not broker.is_deleted() and broker.get_db_state() == 'unsharded']
+    rng, puts = random.Random(1), 0
+    print('ready', flush=True)
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        row = {'name': 'late-%d' % rng.randrange(1000), 'created_at': now(), 'deleted': puts % 7 == 0,
+               'etag': 'e', 'size': 0 if puts % 7 == 0 else puts, 'content_type': 'text/plain',
+               'storage_policy_index': 0}
+        rng.choice(brokers).merge_items([row])
+        puts += 1
+    print(puts)
+
+
+{'make': make, 'write': write}[sys.argv[1]](*sys.argv[2:])

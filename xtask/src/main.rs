@@ -3,6 +3,9 @@
 mod bare_metal;
 mod bench;
 mod cross;
+mod deep_bench;
+mod deep_healthy;
+mod deep_swift;
 mod demo;
 mod dist;
 mod fixtures;
@@ -27,6 +30,9 @@ const USAGE: &str = "\
 cargo xtask demo        audit a node of a thousand databases, some damaged, and compare what is found
 cargo xtask bench [DATABASES [ROUNDS]]
                         measure Swift, a plain loop, Martlet and a floor, into docs
+cargo xtask deep-bench  what a deep audit costs, beside integrity_check and a C program, into docs
+cargo xtask deep-healthy [DATABASES [SEED]]    Swift's brokers write at random; a deep audit finds nothing
+cargo xtask deep-swift    what Swift makes of the damage that a deep audit is tested with, into tests/golden
 cargo xtask no-alloc    core names no allocator; a library that has one is found to
 cargo xtask stop-times    how long the daemon takes to end on SIGTERM, in each state
 cargo xtask planted     plant each bug of tests/bugs; the exhaustive test must find it
@@ -51,6 +57,9 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["bench", numbers @ ..] => bench(numbers),
         ["bench-loop", devices] => bench::plain_loop(devices),
+        ["deep-bench"] => deep_bench::run(),
+        ["deep-healthy", words @ ..] => deep_healthy::run(words),
+        ["deep-swift"] => deep_swift::run(),
         ["no-alloc"] => no_alloc::run(),
         ["stop-times"] => stop_times(),
         ["planted"] => planted::run(),

@@ -7,20 +7,20 @@ use crate::steps::output;
 
 /// The cost of one run.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     /// User and system time, microseconds.
-    pub(super) cpu_us: f64,
+    pub(crate) cpu_us: f64,
     /// Microseconds from start to end.
-    pub(super) wall_us: f64,
+    pub(crate) wall_us: f64,
     /// The largest resident set, KiB.
-    pub(super) peak_kib: f64,
+    pub(crate) peak_kib: f64,
     /// What was read from devices, KiB.
-    pub(super) read_kib: f64,
+    pub(crate) read_kib: f64,
 }
 
 impl Cost {
     /// The median of each of its parts; of memory the largest.
-    pub(super) fn median(costs: &[Self]) -> Self {
+    pub(crate) fn median(costs: &[Self]) -> Self {
         let sorted = |part: fn(&Self) -> f64| {
             let mut parts: Vec<f64> = costs.iter().map(part).collect();
             parts.sort_by(f64::total_cmp);
@@ -41,14 +41,14 @@ impl Cost {
 
 /// The programs that measure, compiled from C.
 #[derive(Debug)]
-pub(super) struct Gauge {
+pub(crate) struct Gauge {
     measure: PathBuf,
     count: PathBuf,
 }
 
 impl Gauge {
     /// Compiles them into `folder`.
-    pub(super) fn build(folder: &Path, source: &Path) -> Result<Self, String> {
+    pub(crate) fn build(folder: &Path, source: &Path) -> Result<Self, String> {
         let gauge = Self { measure: folder.join("measure"), count: folder.join("count.so") };
         let compile = |out: &Path, from: &str, flags: &[&str]| {
             let mut cc = Command::new("cc");
@@ -60,7 +60,7 @@ impl Gauge {
     }
 
     /// Runs `words` once.
-    pub(super) fn one(&self, words: &[PathBuf]) -> Result<Cost, String> {
+    pub(crate) fn one(&self, words: &[PathBuf]) -> Result<Cost, String> {
         let text = output(Command::new(&self.measure).args(words))?;
         let numbers: Vec<f64> = text.split_whitespace().filter_map(|it| it.parse().ok()).collect();
         let &[cpu_us, wall_us, peak_kib, read_kib, code] = numbers.as_slice() else {

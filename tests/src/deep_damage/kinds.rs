@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use martlet_tests::damage::{junk_page, leaf_pages, root_page, zero_page};
-use martlet_tests::deep_damage::{INDEX, replace_in, share_child, swap_cells, swap_roots};
+use super::{INDEX, replace_in, share_child, swap_cells, swap_roots};
+use crate::damage::{junk_page, leaf_pages, root_page, zero_page};
 
 /// A kind of damage: its name, the fixture it is done to, what does it, and what is found.
-pub(crate) type Kind = (&'static str, &'static str, fn(&Path), &'static [&'static str]);
+pub(super) type Kind = (&'static str, &'static str, fn(&Path), &'static [&'static str]);
 
 const DESTROYED: &[&str] = &["structure-check"];
 
 #[rustfmt::skip]
-pub(crate) const PAGES: &[Kind] = &[
+pub(super) const PAGES: &[Kind] = &[
     ("object root zeroed", "hundreds", |p| zero_page(p, root_page(p, "object")), DESTROYED),
     ("object root random", "hundreds", |p| junk_page(p, root_page(p, "object")), DESTROYED),
     ("one object leaf random", "hundreds", |p| junk_page(p, leaf_pages(p, root_page(p, "object"))[3]), DESTROYED),
@@ -34,7 +34,7 @@ pub(crate) const PAGES: &[Kind] = &[
 ];
 
 #[rustfmt::skip]
-pub(crate) const SQL: &[(&str, &str, &str, &[&str])] = &[
+pub(super) const SQL: &[(&str, &str, &str, &[&str])] = &[
     ("index dropped", "small", "DROP INDEX ix_object_deleted_name", &["rows-index"]),
     ("index over other columns", "small", "DROP INDEX ix_object_deleted_name; CREATE INDEX ix_object_deleted_name ON object (name, deleted)", &["rows-index"]),
     ("index over some rows", "small", "DROP INDEX ix_object_deleted_name; CREATE INDEX ix_object_deleted_name ON object (deleted, name) WHERE deleted = 0", &["rows-index"]),
@@ -62,7 +62,7 @@ pub(crate) const SQL: &[(&str, &str, &str, &[&str])] = &[
 ];
 
 #[rustfmt::skip]
-pub(crate) const ROWS: &[(&str, &str, &str, &[&str])] = &[
+pub(super) const ROWS: &[(&str, &str, &str, &[&str])] = &[
     ("a row lost", "small", "DELETE FROM object WHERE ROWID = 2", &["rows-hash", "rows-count", "rows-bytes"]),
     ("a tombstone lost", "tombstones", "DELETE FROM object WHERE ROWID = (SELECT min(ROWID) FROM object WHERE deleted = 1)", &["rows-hash"]),
     ("all rows lost", "small", "DELETE FROM object", &["rows-hash", "rows-count", "rows-bytes"]),
@@ -81,7 +81,7 @@ pub(crate) const ROWS: &[(&str, &str, &str, &[&str])] = &[
 ];
 
 #[rustfmt::skip]
-pub(crate) const INDEX_ROWS: &[(&str, &str, &[&str])] = &[
+pub(super) const INDEX_ROWS: &[(&str, &str, &[&str])] = &[
     // Hash, counts and bytes stay what they were.
     ("a row that moved to another rowid behind the index", "UPDATE object SET ROWID = ROWID + 1000 WHERE ROWID = 3", &["rows-index"]),
     ("a row lost that the index still has", "DELETE FROM object WHERE ROWID = 3", &["rows-hash", "rows-count", "rows-bytes", "rows-index"]),
