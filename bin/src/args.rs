@@ -2,10 +2,14 @@
 //!
 //! argh reads neither `--x=y`, `-h` nor `-qv`, and takes a bare `help` for itself; so the words are
 //! made plain first ([`plain`]).
+pub(crate) mod quarantine;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use argh::FromArgs;
+
+use self::quarantine::Quarantine;
 
 /// Audit the container databases of an OpenStack Swift node.
 #[derive(FromArgs, Debug)]
@@ -28,6 +32,7 @@ pub(crate) enum Command {
     Once(Once),
     Check(Check),
     Conf(Conf),
+    Quarantine(Quarantine),
 }
 
 /// Audit for ever: the daemon.

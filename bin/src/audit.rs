@@ -44,6 +44,8 @@ struct Pass {
     conf: Conf,
     ground: Ground,
     lanes: u8,
+    /// Nothing comes of it but what is printed: it ends when nobody takes that any more.
+    prints_only: bool,
     may_recover: bool,
     recon: Option<PathBuf>,
     statsd: Option<Statsd>,
@@ -67,15 +69,18 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
         conf.spacing = settings::spacing(rate);
     }
     let ground = ground(&settings, &asked.device, &asked.partition)?;
+    let lanes = lanes(asked.lanes.unwrap_or(settings.lanes))?;
+    let (json, quiet) = (asked.json, asked.quiet);
     let blocked = block()?;
-    let view = Arc::new(View::new(Options { json: asked.json, quiet: asked.quiet, lines: false }));
+    let view = Arc::new(View::new(Options { json, quiet, lines: false, lanes }));
     let level = settings::level(settings.log_level);
     Console { tag: &settings.log_name, level }.install(view.bar().clone());
     let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
     let pass = Pass {
         conf,
         ground,
-        lanes: lanes(asked.lanes.unwrap_or(settings.lanes))?,
+        lanes,
+        prints_only: false,
         may_recover: !asked.dry_run,
         // A dry run is nobody's pass: dashboards do not hear of it.
         recon: (!asked.dry_run).then_some(recon),
@@ -93,28 +98,59 @@ pub(crate) fn check(asked: &Check) -> Result<ExitCode, String> {
     }
     let spacing = settings::spacing(asked.rate);
     let which = if asked.deep { Which::All } else { Which::Never };
-    let conf = Conf {
+    let conf = Conf { deep: deep(which), ..untouching(spacing, hash) };
+    let lanes = lanes(asked.lanes)?;
+    let (json, quiet) = (asked.json, asked.quiet);
+    let blocked = block()?;
+    let view = Arc::new(View::new(Options { json, quiet, lines: !json, lanes }));
+    Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
+    let pass = Pass {
+        conf,
+        ground: Ground::Named(targets),
+        lanes,
+        prints_only: true,
+        may_recover: false,
+        recon: None,
+        statsd: None,
+    };
+    pass.run(&view, blocked)
+}
+
+/// Audits the hash directory at `path` deeply where it lies, out of the tree, and says what it is.
+pub(crate) fn look(path: &Path, json: bool) -> Result<ExitCode, String> {
+    // Without a hash path no place is judged: it is in none.
+    let conf = Conf { deep: deep(Which::All), ..untouching(Duration::ZERO, None) };
+    let blocked = block()?;
+    let view = Arc::new(View::new(Options { json, quiet: json, lines: !json, lanes: 1 }));
+    Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
+    let pass = Pass {
+        conf,
+        ground: Ground::Named(vec![Target::Below(path.to_owned(), Floor::Hash)]),
+        lanes: 1,
+        prints_only: true,
+        may_recover: false,
+        recon: None,
+        statsd: None,
+    };
+    pass.run(&view, blocked)
+}
+
+/// One pass that leaves everything as it is.
+fn untouching(spacing: Duration, hash: Option<HashConf>) -> Conf {
+    Conf {
         mode: Mode::Once,
         interval: Duration::ZERO,
         spacing,
         quarantine: false,
         breaker: Limits { databases: 0, share: 0 },
         hash,
-        deep: DeepConf { which, bytes_per_second: 0, hold: DEEP_HOLD },
-    };
-    let blocked = block()?;
-    let lines = !asked.json;
-    let view = Arc::new(View::new(Options { json: asked.json, quiet: asked.quiet, lines }));
-    Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
-    let pass = Pass {
-        conf,
-        ground: Ground::Named(targets),
-        lanes: lanes(asked.lanes)?,
-        may_recover: false,
-        recon: None,
-        statsd: None,
-    };
-    pass.run(&view, blocked)
+        deep: deep(Which::Never),
+    }
+}
+
+/// Deep audits at full speed.
+const fn deep(which: Which) -> DeepConf {
+    DeepConf { which, bytes_per_second: 0, hold: DEEP_HOLD }
 }
 
 impl Pass {
@@ -126,7 +162,10 @@ impl Pass {
         }
         // Nobody is left to tell if stderr is gone.
         let _closed = io::stderr().lock().write_all(view.summary().as_bytes());
-        Ok(exit::of(view.ended()))
+        match view.lost() {
+            Some(lost) => lost.end(),
+            None => Ok(exit::of(view.ended())),
+        }
     }
 
     fn drive<const LANES: usize>(self, view: &Arc<View>, blocked: Blocked) -> Result<(), String> {
@@ -151,7 +190,9 @@ impl Pass {
         };
         drive.run(self.lanes, &|said: &Said<'_>| {
             reporter.say(said);
-            view.said(said);
+            if !view.said(said) && self.prints_only {
+                drive.order(Order::Stop);
+            }
         });
         Ok(())
     }
@@ -165,7 +206,7 @@ fn block() -> Result<Blocked, String> {
 
 /// The hash path of the named file, or of Swift's own if it can be read: without one names are not
 /// checked, and a pass needs it for nothing else.
-fn hash(named: Option<&Path>) -> Result<Option<HashConf>, String> {
+pub(crate) fn hash(named: Option<&Path>) -> Result<Option<HashConf>, String> {
     match named {
         Some(file) => settings::hash(file),
         None => Ok(settings::hash(Path::new(SWIFT_CONF)).unwrap_or_default()),

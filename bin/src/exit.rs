@@ -8,7 +8,7 @@ pub(crate) const CANNOT_RUN: u8 = 1;
 /// Damage was found.
 const DAMAGE: u8 = 2;
 /// Something was to be audited and could not be.
-const INCOMPLETE: u8 = 3;
+pub(crate) const INCOMPLETE: u8 = 3;
 
 /// The code for a pass: damage before incompleteness, and a pass that did not end is incomplete.
 pub(crate) fn of(ended: Option<Ended>) -> ExitCode {

@@ -3,6 +3,7 @@ use std::io::{self, Write};
 
 use indicatif::ProgressBar;
 use log::LevelFilter;
+use martlet_platform_linux::logging::one_line;
 
 /// How a command logs.
 #[derive(Clone, Copy, Debug)]
@@ -22,18 +23,12 @@ impl Console<'_> {
             .parse_default_env()
             .format(move |out, record| {
                 // One line whatever the message holds: a name must not forge another.
-                let text = record.args().to_string();
-                let text: String = text.chars().map(escaped).collect();
-                writeln!(out, "{tag}: {text}")
+                writeln!(out, "{tag}: {}", one_line(&record.args().to_string()))
             })
             .target(env_logger::Target::Pipe(Box::new(Beside(bar))))
             .try_init();
         debug_assert!(result.is_ok(), "a command installs its log once");
     }
-}
-
-fn escaped(letter: char) -> String {
-    if letter.is_control() { format!("#{:03o}", u32::from(letter)) } else { letter.to_string() }
 }
 
 /// Writes to stderr while the bar is out of the way.

@@ -6,7 +6,11 @@ mod daemon;
 mod exit;
 mod json;
 mod log;
+mod output;
+mod quarantine;
 mod settings;
+mod span;
+mod summary;
 mod swift;
 mod view;
 
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Once(once) => audit::once(once),
         Command::Check(check) => audit::check(check),
         Command::Conf(asked) => conf::show(&asked.conf),
+        Command::Quarantine(asked) => quarantine::run(&asked.what),
     };
     done.unwrap_or_else(|why| refuse(&why))
 }

@@ -1,24 +1,27 @@
-//! What a person sees of a pass: progress while it lasts, a summary afterwards; or JSON lines.
+//! What a person sees of a pass while it lasts: progress on stderr; and lines on stdout.
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use martlet_core::advice::Advice;
 use martlet_core::audit::{Audited, Ended, Report};
 use martlet_core::check::Cell;
-use martlet_core::tally::Totals;
+use martlet_core::left::{WHOLE, left, together};
 use martlet_core::time::Mono;
-use martlet_core::verdict::{FindingCode, Verdict};
+use martlet_core::verdict::Verdict;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::deep::Progress;
 use martlet_platform_linux::drive::Said;
-use martlet_platform_linux::logging::Name;
+use martlet_platform_linux::logging::{Shown, one_line};
 
 use crate::json;
+use crate::output::Lost;
+use crate::span::Span;
+use crate::summary::Summary;
 
 /// Between two plain lines of progress, where stderr is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -26,10 +29,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// A deep audit that takes longer shows how far it has come.
 const DIG_SHOWN: Duration = Duration::from_secs(1);
-/// Positions of the bar.
-const BAR: u64 = 1000;
-/// Databases named in the summary.
-const NAMED_MAX: usize = 20;
+/// Devices in progress that one line names.
+const DEVICES_SHOWN_MAX: usize = 4;
 
 /// What is to be seen.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) quiet: bool,
     /// A line on stdout for each database that is not sound.
     pub(crate) lines: bool,
+    /// Devices side by side.
+    pub(crate) lanes: u8,
 }
 
 /// The view of one pass.
@@ -55,15 +58,11 @@ pub(crate) struct View {
 struct State {
     began: Mono,
     shown: Mono,
-    shares: BTreeMap<OsString, f64>,
-    totals: Totals,
-    slowest: Option<(Duration, String)>,
-    named: Vec<String>,
-    /// What was found, each code once.
-    codes: Vec<FindingCode>,
+    /// What lies behind of each device, in parts of a million.
+    shares: BTreeMap<OsString, u32>,
+    summary: Summary,
     ended: Option<Ended>,
-    /// Stdout took no more: a closed pipe.
-    broken: bool,
+    lost: Option<Lost>,
 }
 
 impl View {
@@ -75,20 +74,17 @@ impl View {
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(Some(BAR), target);
-        let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}");
+        let bar = ProgressBar::with_draw_target(Some(WHOLE.into()), target);
+        let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let now = clock::mono();
         let state = State {
             began: now,
             shown: now,
             shares: BTreeMap::new(),
-            totals: Totals::default(),
-            slowest: None,
-            named: Vec::new(),
-            codes: Vec::new(),
+            summary: Summary::new(now),
             ended: None,
-            broken: false,
+            lost: None,
         };
         let plain = !terminal && !options.quiet;
         Self { options, bar, plain, state: Mutex::new(state) }
@@ -99,27 +95,29 @@ impl View {
         &self.bar
     }
 
-    /// Takes in what was said.
-    pub(crate) fn said(&self, said: &Said<'_>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes in what was said. False: stdout takes no more, so a pass that only prints may end.
+    pub(crate) fn said(&self, said: &Said<'_>) -> bool {
+        let mut state = self.state();
         match said.report {
             Report::Audited(audited) => {
                 self.audited(&mut state, audited, said);
                 self.progress(&mut state, said);
             }
-            Report::Hit(..) => state.totals.skipped += 1,
+            Report::Hit(floor, trouble) => state.summary.skipped(*floor, *trouble, said.place),
             Report::Ended(ended) => {
                 state.ended = Some(*ended);
                 self.bar.finish_and_clear();
             }
-            Report::Began(_) | Report::Window(_) | Report::Tripped(_) => {}
+            Report::Tripped(_) => state.summary.tripped(said.device),
+            Report::Began(_) | Report::Window(_) => {}
             Report::Leaving(_) => self.bar.finish_and_clear(),
         }
+        state.lost.is_none()
     }
 
     /// Takes in how far a deep audit has come.
     pub(crate) fn digging(&self, progress: Progress) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let every = if self.plain { LINE_EVERY } else { DRAW_EVERY };
         let now = clock::mono();
         // A short one is not worth a word.
@@ -127,7 +125,7 @@ impl View {
             return;
         }
         state.shown = now;
-        let text = format!("{} databases; {}", state.totals.audited(), dug(progress));
+        let text = format!("{} databases; {}", state.summary.totals.audited(), dug(progress));
         if self.plain {
             let _ = writeln!(io::stderr().lock(), "{text}");
         } else {
@@ -136,40 +134,20 @@ impl View {
     }
 
     fn audited(&self, state: &mut State, audited: &Audited<'_>, said: &Said<'_>) {
-        state.totals.count(audited.judged.verdict);
         let verdict = audited.judged.verdict;
-        let name = || name(audited, said);
-        if state.slowest.as_ref().is_none_or(|(slowest, _)| *slowest < audited.took) {
-            state.slowest = Some((audited.took, name()));
-        }
-        for finding in &audited.judged.findings {
-            if !state.codes.contains(&finding.code) {
-                state.codes.push(finding.code);
-            }
-        }
         let ordinary = matches!(verdict, Verdict::Sound | Verdict::Deleted | Verdict::Vanished);
-        let line = || {
-            let mut line = format!("{:<14} {}", verdict.word(), name());
-            for finding in &audited.judged.findings {
-                let _ = write!(line, "  {finding}");
-            }
-            if !said.words.is_empty() {
-                let _ = write!(line, "  ({})", said.words);
-            }
-            line
-        };
-        if !ordinary && state.named.len() < NAMED_MAX {
-            state.named.push(line());
-        }
+        let line = (!ordinary).then(|| line(audited, said));
+        state.summary.audited(audited, || name(audited, said), line.as_deref());
         let out = if self.options.json {
             json::line(audited, said)
-        } else if self.options.lines && !ordinary {
-            line()
+        } else if let Some(line) = line.filter(|_| self.options.lines) {
+            line
         } else {
             return;
         };
-        if !state.broken {
-            state.broken = self.bar.suspend(|| writeln!(io::stdout().lock(), "{out}")).is_err();
+        if state.lost.is_none() {
+            let printed = self.bar.suspend(|| writeln!(io::stdout().lock(), "{out}"));
+            state.lost = printed.err().map(Lost::from);
         }
     }
 
@@ -177,85 +155,108 @@ impl View {
         let every = if self.plain { LINE_EVERY } else { DRAW_EVERY };
         let now = clock::mono();
         if let Some(device) = said.device {
+            let share = parts(said.share);
             let device = device.path().as_os_str();
             match state.shares.get_mut(device) {
-                Some(share) => *share = said.share,
-                None => drop(state.shares.insert(device.to_owned(), said.share)),
+                Some(known) => *known = share,
+                None => drop(state.shares.insert(device.to_owned(), share)),
             }
         }
         if now.since(state.shown) < every || self.options.quiet {
             return;
         }
         state.shown = now;
-        let took = now.since(state.began).as_secs_f64();
-        let audited = state.totals.audited();
-        #[expect(clippy::cast_precision_loss, reason = "a share and a rate need no more")]
-        let (all, rate) = (said.progress.1.max(1) as f64, audited as f64 / took.max(1e-9));
-        let share = (state.shares.values().sum::<f64>() / all).clamp(0.0, 1.0);
-        let left = if 0.01 < share && 2.0 < took {
-            format!(", {:.0} s left", took / share - took)
-        } else {
-            String::new()
-        };
-        let damaged = state.totals.of(Verdict::Damaged);
-        let text = format!("{audited} databases, {rate:.0}/s, {damaged} damaged{left}");
+        let begun = state.shares.values().copied();
+        let waiting = std::iter::repeat_n(0, said.progress.1.saturating_sub(state.shares.len()));
+        let share = together(begun.chain(waiting).map(|share| (share, None)));
+        let text = self.words(state, now.since(state.began), share);
         if self.plain {
-            let _ = writeln!(io::stderr().lock(), "{:.0} %  {text}", share * 100.0);
+            // Nobody reads it: the pass goes on.
+            let _closed = writeln!(io::stderr().lock(), "{} %  {text}", share / 10_000);
         } else {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss,
-                reason = "a share of BAR lies between 0 and BAR"
-            )]
-            self.bar.set_position((share * BAR as f64) as u64);
+            self.bar.set_position(share.into());
             self.bar.set_message(text);
         }
     }
 
-    /// How the pass ended, if it did.
-    pub(crate) fn ended(&self) -> Option<Ended> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).ended
-    }
-
-    /// The summary that a person would want; empty if none is wanted.
-    pub(crate) fn summary(&self) -> String {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = String::new();
-        if self.options.quiet {
-            return text;
+    /// What stands behind the percentage.
+    fn words(&self, state: &State, took: Duration, share: u32) -> String {
+        let audited = state.summary.totals.audited();
+        #[expect(clippy::cast_precision_loss, reason = "a rate is shown without a fraction")]
+        let rate = audited as f64 / took.as_secs_f64().max(1e-9);
+        let mut text = format!("{audited} databases, {rate:.0}/s");
+        let found = state.summary.found();
+        if 0 < found {
+            let _ = write!(text, ", {found} found");
         }
-        let took = clock::mono().since(state.began);
-        let totals = state.ended.map_or(state.totals, |ended| ended.totals);
-        let _ = writeln!(text, "{} databases in {:.2} s", totals.audited(), took.as_secs_f64());
-        for verdict in Verdict::ALL.into_iter().filter(|verdict| 0 < totals.of(*verdict)) {
-            let _ = writeln!(text, "  {:>8}  {}", totals.of(verdict), verdict.word());
+        if let Some(left) = left(took, share) {
+            let _ = write!(text, ", {} left", Span(left));
         }
-        for (count, what) in [(totals.moved, "moved to quarantine"), (totals.skipped, "skipped")] {
-            if 0 < count {
-                let _ = writeln!(text, "  {count:>8}  {what}");
+        if 1 < self.options.lanes {
+            let going = state.shares.iter().filter(|(_, share)| **share < WHOLE);
+            let going: Vec<_> = going
+                .map(|(path, share)| {
+                    let path = Path::new(path);
+                    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                    format!("{} {} %", one_line(&name), share / 10_000)
+                })
+                .collect();
+            let more = going.len().saturating_sub(DEVICES_SHOWN_MAX);
+            for it in going.iter().take(DEVICES_SHOWN_MAX) {
+                let _ = write!(text, ", {it}");
             }
-        }
-        if let Some((took, name)) = &state.slowest {
-            let _ = writeln!(text, "slowest: {:.1} ms, {name}", took.as_secs_f64() * 1e3);
-        }
-        for code in &state.codes {
-            let Advice { meaning, next, .. } = code.advice();
-            let _ = writeln!(text, "{}: {meaning} {next}", code.word());
-        }
-        if !self.options.lines {
-            for line in &state.named {
-                let _ = writeln!(text, "{line}");
-            }
-            let ordinary = [Verdict::Sound, Verdict::Deleted, Verdict::Vanished];
-            let ordinary: u64 = ordinary.iter().map(|verdict| totals.of(*verdict)).sum();
-            let more = (totals.audited() - ordinary).saturating_sub(state.named.len() as u64);
             if 0 < more {
-                let _ = writeln!(text, "and {more} more");
+                let _ = write!(text, ", {more} more");
             }
         }
         text
     }
+
+    /// How the pass ended, if it did.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.state().ended
+    }
+
+    /// What was to be printed and could not be: the view is at its end.
+    pub(crate) fn lost(&self) -> Option<Lost> {
+        self.state().lost.take()
+    }
+
+    /// The summary that a person would want; empty if none is wanted.
+    pub(crate) fn summary(&self) -> String {
+        if self.options.quiet {
+            return String::new();
+        }
+        let state = self.state();
+        state.summary.text(state.ended, !self.options.lines)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A share of 0 to 1, in parts of a million; what is no number is 0.
+fn parts(share: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the whole, and no number becomes 0"
+    )]
+    let parts = (share.clamp(0.0, 1.0) * f64::from(WHOLE)) as u32;
+    parts
+}
+
+/// A database that is not sound, and why.
+fn line(audited: &Audited<'_>, said: &Said<'_>) -> String {
+    let mut line = format!("{:<14} {}", audited.judged.verdict.word(), name(audited, said));
+    for finding in &audited.judged.findings {
+        let _ = write!(line, "  {finding}");
+    }
+    if !said.words.is_empty() {
+        let _ = write!(line, "  ({})", one_line(said.words));
+    }
+    line
 }
 
 /// `deep audit: 120 of 340 MB read, 61 MB/s`.
@@ -281,10 +282,10 @@ fn megabytes(bytes: u64) -> f64 {
 /// `account/container  path`, or the path alone.
 fn name(audited: &Audited<'_>, said: &Said<'_>) -> String {
     let whole = said.whole(audited.path);
-    let path = Name(&whole);
+    let path = Shown(&whole);
     match said.names {
         (Cell::Text(account), Cell::Text(container)) => {
-            format!("{}/{}  {path}", Name(account), Name(container))
+            format!("{}/{}  {path}", Shown(account), Shown(container))
         }
         _ => path.to_string(),
     }
@@ -293,6 +294,15 @@ fn name(audited: &Audited<'_>, said: &Said<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_between_nothing_and_all() {
+        for (share, expected) in
+            [(0.0, 0), (0.5, 500_000), (1.0, WHOLE), (7.0, WHOLE), (-1.0, 0), (f64::NAN, 0)]
+        {
+            assert_eq!(parts(share), expected, "{share}");
+        }
+    }
 
     #[test]
     fn a_deep_audit_shows_bytes_and_rate() {

@@ -44,6 +44,7 @@ pub mod stamp;
 pub mod verdict;
 
 pub mod breaker;
+pub mod partition;
 pub mod quarantine;
 
 pub mod deep;
@@ -51,6 +52,7 @@ pub mod due;
 pub mod slice;
 pub mod sums;
 
+pub mod left;
 pub mod tally;
 
 pub mod report;

@@ -98,18 +98,22 @@ pub fn hex(sum: [u8; 16]) -> [u8; 32] {
     name
 }
 
-/// The sum that a directory's name spells, if it does.
-fn sum_of(name: &[u8]) -> Value {
-    let Ok(name) = <&[u8; 32]>::try_from(name) else { return Value::Nothing };
+/// The sum that the name of a directory spells in 32 digits of hex, if it does.
+#[must_use]
+pub fn spelt(name: &[u8]) -> Option<[u8; 16]> {
+    let name = <&[u8; 32]>::try_from(name).ok()?;
     let mut sum = [0; 16];
     for (byte, digits) in sum.iter_mut().zip(name.chunks_exact(2)) {
         for digit in digits {
-            let value = char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-            let Some(value) = value else { return Value::Nothing };
-            *byte = (*byte << 4) | value;
+            let value = char::from(*digit).to_digit(16)?;
+            *byte = (*byte << 4) | u8::try_from(value).ok()?;
         }
     }
-    Value::Md5(sum)
+    Some(sum)
+}
+
+fn sum_of(name: &[u8]) -> Value {
+    spelt(name).map_or(Value::Nothing, Value::Md5)
 }
 
 #[cfg(test)]

@@ -79,6 +79,20 @@ impl Display for Ctime {
     }
 }
 
+/// A moment as people sort it: `2026-11-22 13:38:44`, in UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct Date(pub Wall);
+
+impl Display for Date {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let seconds = self.0.as_secs();
+        let (year, month, date) = civil(seconds.div_euclid(SECONDS_A_DAY));
+        let second = seconds.rem_euclid(SECONDS_A_DAY);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year}-{month:02}-{date:02} {hour:02}:{minute:02}:{second:02}")
+    }
+}
+
 fn pick(names: &[&'static str], place: i64) -> &'static str {
     usize::try_from(place).ok().and_then(|place| names.get(place)).copied().unwrap_or("???")
 }
@@ -172,6 +186,13 @@ mod tests {
         assert_eq!(ctime(4_107_542_399), "Sun Feb 28 23:59:59 2100");
         assert_eq!(ctime(4_107_542_400), "Mon Mar  1 00:00:00 2100");
         assert_eq!(ctime(253_402_300_799), "Fri Dec 31 23:59:59 9999");
+    }
+
+    #[test]
+    fn a_date_sorts() {
+        let date = |seconds: i64| Date(Wall::from_micros(seconds * 1_000_000)).to_string();
+        assert_eq!(date(1_795_354_724), "2026-11-22 13:38:44");
+        assert_eq!(date(-1), "1969-12-31 23:59:59");
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use crate::logging::Shown;
 
 /// Something that could not be done. Displayed as
 /// `cannot list /srv/node/sda/containers/1021: Permission denied (os error 13)`.
@@ -41,7 +44,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} {}: {}", self.doing, self.path.display(), self.source)
+        let path = Shown(self.path.as_os_str().as_bytes());
+        write!(f, "cannot {} {path}: {}", self.doing, self.source)
     }
 }
 
@@ -62,5 +66,7 @@ mod tests {
         let said = "cannot list /srv/node/sda/containers/1021: Permission denied (os error 13)";
         assert_eq!(error.to_string(), said);
         assert_eq!(error.errno(), 13);
+        let forged = Error::new("list", Path::new("/a\nb"), io::ErrorKind::NotFound);
+        assert_eq!(forged.to_string(), "cannot list /a#012b: entity not found");
     }
 }

@@ -27,6 +27,7 @@ mod teach;
 
 pub mod probe;
 pub mod quarantine;
+pub mod quarantined;
 
 pub mod logging;
 mod members;

@@ -167,7 +167,7 @@ fn write_line(
 ) {
     line.clear();
     // An error can only come from the message's own Display; what it wrote until then is logged.
-    let _incomplete = write!(Escaped(line), "{tag}: {message}");
+    let _incomplete = write!(Escaped(&mut *line), "{tag}: {message}");
     let max_length = max_length.unwrap_or(LINE_MAX).min(LINE_MAX);
     let length = line.chars().count();
     if length <= max_length {
@@ -184,9 +184,9 @@ fn write_line(
 }
 
 /// Writes control characters, line and paragraph separators as `#ooo` a byte, as syslogs do.
-struct Escaped<'a>(&'a mut String);
+struct Escaped<W>(W);
 
-impl fmt::Write for Escaped<'_> {
+impl<W: fmt::Write> fmt::Write for Escaped<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
             if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
@@ -194,7 +194,7 @@ impl fmt::Write for Escaped<'_> {
                     write!(self.0, "#{byte:03o}")?;
                 }
             } else {
-                self.0.push(character);
+                self.0.write_char(character)?;
             }
         }
         Ok(())
@@ -213,6 +213,23 @@ impl fmt::Display for Name<'_> {
         }
         Ok(())
     }
+}
+
+/// A name of any bytes as a terminal gets it: as [`Name`], and nothing in it moves a cursor or begins
+/// a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaped(out), "{}", Name(self.0))
+    }
+}
+
+/// Text as a terminal gets it: one line.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    Shown(text.as_bytes()).to_string()
 }
 
 /// Stderr under `-v`. A reader who stops reading costs lines, not the daemon.
@@ -302,6 +319,12 @@ mod tests {
         ] {
             assert_eq!(Name(bytes).to_string(), text);
         }
+    }
+
+    #[test]
+    fn no_name_writes_more_than_itself_on_a_terminal() {
+        assert_eq!(Shown(b"a\x1b[2J\nb\xff").to_string(), "a#033[2J#012b#377");
+        assert_eq!(one_line("sda\r\u{9b}1A"), "sda#015#302#2331A");
     }
 
     #[test]

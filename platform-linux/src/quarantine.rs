@@ -62,13 +62,14 @@ pub struct Moved {
 }
 
 /// An open directory and its path, for saying.
-struct Dir {
-    fd: OwnedFd,
-    path: PathBuf,
+#[derive(Debug)]
+pub(crate) struct Dir {
+    pub(crate) fd: OwnedFd,
+    pub(crate) path: PathBuf,
 }
 
 impl Dir {
-    fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         Self::open_at(rustix::fs::CWD, path, OFlags::empty())
             .map(|fd| Self { fd, path: path.to_owned() })
             .map_err(|errno| Error::new("open", path, errno))
@@ -79,7 +80,8 @@ impl Dir {
         openat(at, name, flags, Mode::empty())
     }
 
-    fn below(&self, name: &Path) -> Result<Self, Error> {
+    /// Opens a directory in it, never through a link.
+    pub(crate) fn below(&self, name: &Path) -> Result<Self, Error> {
         let path = self.path.join(name);
         match Self::open_at(self.fd.as_fd(), name, OFlags::NOFOLLOW) {
             Ok(fd) => Ok(Self { fd, path }),
@@ -88,7 +90,7 @@ impl Dir {
     }
 
     /// Makes a directory, which may be there already, and opens it: never through a link.
-    fn make(&self, name: &Path) -> Result<Self, Error> {
+    pub(crate) fn make(&self, name: &Path) -> Result<Self, Error> {
         match mkdirat(&self.fd, name, Mode::from_raw_mode(0o755)) {
             Ok(()) => self.sync()?,
             Err(Errno::EXIST) => {}
@@ -97,14 +99,14 @@ impl Dir {
         self.below(name)
     }
 
-    fn is_empty(&self) -> Result<bool, Error> {
+    pub(crate) fn is_empty(&self) -> Result<bool, Error> {
         let mut empty = true;
         list(&self.fd, &mut Buffer::new(), End::Asked, |_, _| empty = false)
             .map_err(|trouble| Error::new("list", &self.path, cause(trouble)))?;
         Ok(empty)
     }
 
-    fn sync(&self) -> Result<(), Error> {
+    pub(crate) fn sync(&self) -> Result<(), Error> {
         fsync(&self.fd).map_err(|errno| Error::new("sync", &self.path, errno))
     }
 }
@@ -263,7 +265,7 @@ pub fn siblings(path: &DbPath) -> Result<Siblings, Error> {
     Ok(Siblings { others, epochs })
 }
 
-fn cause(trouble: Trouble) -> io::Error {
+pub(crate) fn cause(trouble: Trouble) -> io::Error {
     match trouble {
         Trouble::Errno(errno) => io::Error::from_raw_os_error(errno),
         Trouble::NotMounted | Trouble::TooMany => io::Error::other("too many names"),

@@ -17,6 +17,7 @@ mod state;
 
 mod breaker;
 mod quarantine;
+mod quarantined;
 
 mod recon;
 mod same_as_swift;

@@ -185,36 +185,52 @@ fn the_manual_of_the_findings_is_their_table() {
     );
 }
 
-/// The words that the program's command line is made of, as its source has them.
+/// The source of the program's command line, without its tests.
+fn command_line() -> Vec<String> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/src");
+    let mut files = vec![dir.join("args.rs")];
+    let more = fs::read_dir(dir.join("args")).expect("the folder");
+    files.extend(more.map(|entry| entry.expect("a file").path()));
+    let own = |file: &PathBuf| text(file).split("#[cfg(test)]").next().map(str::to_owned);
+    files.iter().filter_map(own).collect()
+}
+
 #[test]
 fn the_manual_has_each_command_and_each_option() {
     let manual = text(&dist("martlet.1"));
-    let source = text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/src/args.rs"));
-    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
-    let commands: Vec<_> = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("#[argh(subcommand, name = \""))
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
-    assert!(commands.contains(&"run"), "{commands:?}");
     let listed: Vec<_> = entries(&manual, "COMMANDS").into_iter().map(|(name, _)| name).collect();
-    for command in commands {
-        let is_listed = listed.iter().any(|name| name.split(' ').next() == Some(command));
-        assert!(is_listed, "the manual says nothing of martlet {command}");
-    }
-    let lines: Vec<_> = source.lines().map(str::trim).collect();
-    for pair in lines.windows(2) {
-        let [attribute, field] = pair else { continue };
-        let is_option =
-            ["#[argh(switch", "#[argh(option"].iter().any(|it| attribute.starts_with(it));
-        if let Some((name, _)) =
-            field.strip_prefix("pub(crate) ").and_then(|field| field.split_once(':'))
-            && is_option
-        {
-            let name = format!("Fl -{}", name.replace('_', "-"));
-            let options = manual.split_once(".Sh OPTIONS\n").expect("the section").1;
-            let has = options.lines().any(|line| line.starts_with(".It") && line.contains(&name));
-            assert!(has, "the manual says nothing of {name}");
+    for source in command_line() {
+        let commands: Vec<_> = source
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("#[argh(subcommand, name = \""))
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        // A file with commands of a command begins with that.
+        let above = source.contains("#[argh(subcommand)]\n    pub(crate) what");
+        let above = if above { commands.first().copied() } else { None };
+        for command in &commands {
+            let whole = match above.filter(|above| above != command) {
+                Some(above) => format!("{above} {command}"),
+                None => (*command).to_owned(),
+            };
+            let is_listed = listed.iter().any(|name| name.starts_with(&whole));
+            assert!(is_listed, "the manual says nothing of martlet {whole}");
+        }
+        let lines: Vec<_> = source.lines().map(str::trim).collect();
+        for pair in lines.windows(2) {
+            let [attribute, field] = pair else { continue };
+            let is_option =
+                ["#[argh(switch", "#[argh(option"].iter().any(|it| attribute.starts_with(it));
+            if let Some((name, _)) =
+                field.strip_prefix("pub(crate) ").and_then(|field| field.split_once(':'))
+                && is_option
+            {
+                let name = format!("Fl -{}", name.replace('_', "-"));
+                let options = manual.split_once(".Sh OPTIONS\n").expect("the section").1;
+                let has =
+                    options.lines().any(|line| line.starts_with(".It") && line.contains(&name));
+                assert!(has, "the manual says nothing of {name}");
+            }
         }
     }
 }

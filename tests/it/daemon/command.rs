@@ -290,3 +290,34 @@ fn what_sqlite_says_of_the_structure_stands_beside_it() {
     let detail = found["detail"].as_str().expect("a text");
     assert!(detail.starts_with("Tree ") && detail.contains("btreeInitPage"), "{detail}");
 }
+
+#[test]
+fn lines_that_nobody_takes_are_no_success() {
+    let tree = Tree::new();
+    let placed = tree.add("sda", named("small"));
+    let path = placed.db();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+    let mut command = Command::new(martlet());
+    let said = command.args(["check", "--json"]).arg(&path).stdout(full).output().expect("it runs");
+    let words = text(&said.stderr);
+    assert_eq!(said.status.code(), Some(1), "{words}");
+    assert!(words.contains("cannot write to standard output"), "{words}");
+
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(martlet());
+    let said = command.args(["check", "--json", "-q"]).arg(&path).stdout(writer).output();
+    let said = said.expect("it runs");
+    assert_eq!((said.status.code(), &*text(&said.stderr)), (Some(1), ""), "a reader who has left");
+}
+
+#[test]
+fn no_name_writes_a_line_of_its_own() {
+    let tree = Tree::new();
+    let placed = tree.add("sda", named("small"));
+    let forged = placed.dir.join("x\n\x1b[2Jdamaged.db");
+    fs::write(&forged, "not a database, but long enough for a header").expect("written");
+    let said = run(&["check".as_ref(), placed.dir.as_os_str()]);
+    let all = text(&said.stdout) + &text(&said.stderr);
+    assert!(all.contains("x#012#033[2Jdamaged.db") && !all.contains('\x1b'), "{all}");
+}
