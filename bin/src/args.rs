@@ -2,6 +2,7 @@
 //!
 //! argh reads neither `--x=y`, `-h` nor `-qv`, and takes a bare `help` for itself; so the words are
 //! made plain first ([`plain`]).
+pub(crate) mod daemon;
 pub(crate) mod quarantine;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
+use self::daemon::{Pause, Rearm, Resume, Status};
 use self::quarantine::Quarantine;
 
 /// Audit the container databases of an OpenStack Swift node.
@@ -32,6 +34,10 @@ pub(crate) enum Command {
     Once(Once),
     Check(Check),
     Conf(Conf),
+    Status(Status),
+    Pause(Pause),
+    Resume(Resume),
+    Rearm(Rearm),
     Quarantine(Quarantine),
 }
 

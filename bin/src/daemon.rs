@@ -24,6 +24,7 @@ use martlet_platform_linux::syslog::SyslogAt;
 use martlet_platform_linux::watchdog::Watchdog;
 
 use crate::audit::{GRACE, SWIFT_CONF, seed};
+use crate::control;
 use crate::exit;
 use crate::settings;
 
@@ -79,7 +80,7 @@ pub(crate) fn run(start: &Start) -> Result<ExitCode, String> {
     }
     let hash = needed(hash, start.swift)?;
     let account = account.map_err(|error| error.to_string())?;
-    let _instance = match mode {
+    let instance = match mode {
         Mode::Forever => alone(start, &settings)?,
         Mode::Once => None,
     };
@@ -90,7 +91,8 @@ pub(crate) fn run(start: &Start) -> Result<ExitCode, String> {
         log::warn!("{note}");
     }
     let core = settings::core(&settings, mode, hash);
-    let daemon = Daemon { start: start.clone(), settings, logger, core };
+    let alone = instance.is_some();
+    let daemon = Daemon { start: start.clone(), settings, logger, core, alone };
     let totals = if daemon.settings.lanes == 1 {
         daemon.drive::<1>(blocked)?
     } else {
@@ -107,12 +109,14 @@ struct Daemon {
     settings: Settings,
     logger: &'static Logger,
     core: Conf,
+    /// It is the only daemon of its conf, for certain.
+    alone: bool,
 }
 
 impl Daemon {
     /// Audits until the end; what the last pass came to, if one ended or a stop ended it.
     fn drive<const LANES: usize>(self, blocked: Blocked) -> Result<Option<Totals>, String> {
-        let Self { start, settings, logger, core } = self;
+        let Self { start, settings, logger, core, alone } = self;
         let ground = Ground::Devices {
             root: Path::new("/").join(&settings.devices),
             mount_check: settings.mount_check,
@@ -127,14 +131,22 @@ impl Daemon {
         let drive: Drive<LANES> = Drive::new(&core, ground, true, seed());
         let drive = drive.feeding(watchdog(&notify));
         let place = settings.state_path.as_deref();
-        let drive = Arc::new(match (mode, place) {
-            (Mode::Forever, Some(place)) => {
-                let store = Store::new(place, &start.conf, &settings::all(&settings));
-                drive.keeping(store).finding(Arc::new(Findings::new(Some(place), &start.conf)))
-            }
-            (Mode::Forever, None) => drive.finding(Arc::new(Findings::new(None, &start.conf))),
-            // A single pass leaves to the daemon what is the daemon's.
-            (Mode::Once, _) => drive,
+        let store = place.map(|it| Store::new(it, &start.conf, &settings::all(&settings)));
+        // A single pass leaves to the daemon what is the daemon's.
+        let store = store.filter(|_| mode == Mode::Forever);
+        let control = store.as_ref().map(|store| (control::socket(store), control::paused(store)));
+        let drive = match mode {
+            Mode::Forever => drive.finding(Arc::new(Findings::new(place, &start.conf))),
+            Mode::Once => drive,
+        };
+        let drive = Arc::new(match store {
+            Some(store) => drive.keeping(store),
+            None => drive,
+        });
+        let last = control::LastPass::default();
+        let _control = control.filter(|_| alone).and_then(|(socket, paused)| {
+            control::go_on_pausing(&drive, &paused);
+            control::serve(&drive, &socket, paused, Arc::clone(&last))
         });
 
         let (orders, notes) = (Arc::clone(&drive), Arc::clone(&notify));
@@ -182,6 +194,7 @@ impl Daemon {
             reporter.say(said);
             if let Report::Ended(it) = said.report {
                 *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(it.totals);
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((clock::wall(), *it));
             }
         });
         notify.tell(Note::Stopping);

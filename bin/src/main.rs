@@ -2,6 +2,7 @@
 mod args;
 mod audit;
 mod conf;
+mod control;
 mod daemon;
 mod exit;
 mod json;
@@ -10,6 +11,7 @@ mod output;
 mod quarantine;
 mod settings;
 mod span;
+mod status;
 mod summary;
 mod swift;
 mod view;
@@ -57,6 +59,10 @@ fn main() -> ExitCode {
         Command::Once(once) => audit::once(once),
         Command::Check(check) => audit::check(check),
         Command::Conf(asked) => conf::show(&asked.conf),
+        Command::Status(asked) => status::show(asked),
+        Command::Pause(asked) => control::pause(asked),
+        Command::Resume(asked) => control::resume(asked),
+        Command::Rearm(asked) => control::rearm(asked),
         Command::Quarantine(asked) => quarantine::run(&asked.what),
     };
     done.unwrap_or_else(|why| refuse(&why))

@@ -15,7 +15,7 @@ use martlet_core::time::Mono;
 use martlet_core::verdict::Verdict;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::deep::Progress;
-use martlet_platform_linux::drive::Said;
+use martlet_platform_linux::drive::{Said, parts};
 use martlet_platform_linux::logging::{Shown, one_line};
 
 use crate::json;
@@ -236,17 +236,6 @@ impl View {
     }
 }
 
-/// A share of 0 to 1, in parts of a million; what is no number is 0.
-fn parts(share: f64) -> u32 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to the whole, and no number becomes 0"
-    )]
-    let parts = (share.clamp(0.0, 1.0) * f64::from(WHOLE)) as u32;
-    parts
-}
-
 /// A database that is not sound, and why.
 fn line(audited: &Audited<'_>, said: &Said<'_>) -> String {
     let mut line = format!("{:<14} {}", audited.judged.verdict.word(), name(audited, said));
@@ -294,15 +283,6 @@ fn name(audited: &Audited<'_>, said: &Said<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_is_between_nothing_and_all() {
-        for (share, expected) in
-            [(0.0, 0), (0.5, 500_000), (1.0, WHOLE), (7.0, WHOLE), (-1.0, 0), (f64::NAN, 0)]
-        {
-            assert_eq!(parts(share), expected, "{share}");
-        }
-    }
 
     #[test]
     fn a_deep_audit_shows_bytes_and_rate() {

@@ -4,6 +4,7 @@
 //! than the audit. One lane is the calling thread.
 mod job;
 mod keep;
+mod standing;
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -23,6 +24,7 @@ use martlet_core::walk::Floor;
 
 use self::job::Job;
 use self::keep::Mark;
+pub use self::standing::{DeviceStanding, Standing, parts};
 use crate::check::CheckConf;
 use crate::clock;
 use crate::deep::{Around, Progress};
@@ -186,17 +188,6 @@ impl<const LANES: usize> Drive<LANES> {
         }
     }
 
-    /// Lets databases of a device be moved again though its breaker has tripped; false if there is
-    /// no such device in the pass.
-    #[must_use]
-    pub fn rearm(&self, device: &Path) -> bool {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let row = targets.iter().position(|target| target.path() == device);
-        let Some(row) = row.and_then(|row| u16::try_from(row).ok()) else { return false };
-        self.order(Order::Rearm(Device(row)));
-        true
-    }
-
     /// Whether it was told to stop.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -347,6 +338,7 @@ impl<const LANES: usize> Drive<LANES> {
             && let Some(mark) = self.kept().get_mut(row)
         {
             mark.pass(hands.stands(), turn.now.mono, since);
+            mark.share = parts(hands.share());
         }
         turn
     }

@@ -53,6 +53,8 @@ impl fmt::Display for InstanceError {
 
 impl error::Error for InstanceError {}
 
+/// Bytes of a process's number at most.
+const PID_MAX: u64 = 32;
 /// A file renamed or removed under the lock is opened again, so often at most.
 const REOPEN_MAX: u32 = 16;
 
@@ -82,6 +84,29 @@ pub fn claim(conf: &Path, places: &[PathBuf]) -> Result<Instance, InstanceError>
         }
     }
     Err(InstanceError::NoPlace(refused))
+}
+
+/// The number of the daemon of `conf` that runs, if one does. The lock is looked up and not tried:
+/// to hold it for a moment would keep a daemon from starting.
+#[must_use]
+pub fn holder(conf: &Path, places: &[PathBuf]) -> Option<u32> {
+    let name = name(conf);
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    places.iter().find_map(|place| {
+        let file = File::open(place.join(&name)).ok()?;
+        let inode = format!(":{}", file.metadata().ok()?.ino());
+        let mut text = String::new();
+        file.take(PID_MAX).read_to_string(&mut text).ok()?;
+        let pid = text.trim();
+        // `1: FLOCK  ADVISORY  WRITE 1234 08:01:131 0 EOF`
+        let is_held = locks.lines().any(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.get(1) == Some(&"FLOCK")
+                && words.get(4) == Some(&pid)
+                && words.get(5).is_some_and(|place| place.ends_with(&inode))
+        });
+        pid.parse().ok().filter(|_| is_held)
+    })
 }
 
 /// Why one place did not do.
@@ -116,7 +141,7 @@ fn claim_in(place: &Path, name: &str) -> Result<Instance, Refusal> {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                let read = file.take(32).read_to_string(&mut text);
+                let read = file.take(PID_MAX).read_to_string(&mut text);
                 return Err(Refusal::Running(read.ok().and_then(|_| text.trim().parse().ok())));
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),

@@ -38,8 +38,10 @@ mod resolve;
 pub mod statsd;
 pub mod syslog;
 
+pub mod control;
 pub mod drive;
 pub mod hands;
+pub mod paused;
 pub mod state;
 pub mod watchdog;
 

@@ -59,6 +59,12 @@ impl Store {
         saved
     }
 
+    /// What was saved last, for others than the daemon: nothing is set aside, said or changed.
+    #[must_use]
+    pub fn peek(&self) -> Option<Saved> {
+        File::open(self.file()).and_then(|mut file| read(&mut file)).ok()?.ok()
+    }
+
     /// Saves it. That this cannot be done is said once, until it can be done again.
     pub fn save(&self, saved: &Saved) {
         let entries = u32::try_from(saved.entries.len()).unwrap_or(u32::MAX);

@@ -1,5 +1,6 @@
 //! The daemon in a process of its own: brought into each state it can be in, and ended there.
 mod command;
+mod control;
 mod hang;
 mod stop;
 mod swift;

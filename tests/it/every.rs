@@ -22,8 +22,12 @@ enum Act {
     Reload,
     /// The breaker of the first device is re-armed.
     Rearm,
+    /// Nothing is begun for two minutes.
+    Pause,
+    Resume,
 }
 
+const PAUSE: Duration = Duration::from_secs(120);
 const TICKS: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(3600)];
 
 fn other_conf() -> Conf {
@@ -41,11 +45,13 @@ fn act(model: &mut Model, act: Act) {
         Act::Stop => model.order(Order::Stop),
         Act::Reload => model.order(Order::Reload(&other_conf())),
         Act::Rearm => model.order(Order::Rearm(Device(0))),
+        Act::Pause => model.pause(PAUSE),
+        Act::Resume => model.order(Order::Resume),
     }
 }
 
 fn possible(model: &mut Model) -> Vec<Act> {
-    let mut acts = vec![Act::Stop, Act::Reload, Act::Rearm];
+    let mut acts = vec![Act::Stop, Act::Reload, Act::Rearm, Act::Pause, Act::Resume];
     acts.extend(TICKS.map(Act::Tick));
     for lane in 0..2 {
         let fitting = model.fitting(Lane(lane));
@@ -213,6 +219,36 @@ fn through_passes_that_begin_an_interval_apart() {
 fn through_a_lock_that_is_held_for_ever() {
     let mut model = sweeping(Mode::Once, [0, 1], &[(0, 4)]);
     assert_eq!(model.live(Duration::from_secs(40), &[7, 11, 22]), 1, "it is called busy");
+}
+
+#[test]
+fn through_a_pause_that_ends_by_itself_and_one_that_is_ended() {
+    let mut model = sweeping(Mode::Once, [0, 1], &[]);
+    let _ = model.live(Duration::from_secs(10), &ENDLESS);
+    let before = model.audited();
+    model.pause(PAUSE);
+    let _ = model.live(PAUSE, &ENDLESS);
+    let paused = model.audited();
+    assert!(paused <= before + 2, "only what was begun is brought to its end");
+    let _ = model.live(Duration::from_secs(10), &ENDLESS);
+    let after = model.audited();
+    assert!(paused + 30 < after, "it goes on by itself: {paused}, {after}");
+    model.pause(PAUSE);
+    model.order(Order::Resume);
+    let _ = model.live(Duration::from_secs(10), &ENDLESS);
+    assert!(after + 30 < model.audited(), "and when it is told to");
+    model.pause(Duration::from_secs(u64::from(u32::MAX)));
+    let week = model.live(martlet_core::audit::PAUSE_MAX + Duration::from_secs(1), &NOTHING);
+    assert_eq!(week, 1, "no pause lasts longer than a week");
+}
+
+#[test]
+fn with_a_pause_over_deep_audits_that_are_owed() {
+    let turns = [(0, 22), (0, 0), (0, 1), (0, 2), (0, 4), (0, 8), (1, 4), (1, 8)];
+    let mut model = after(&deep(conf(Mode::Once, true)), &turns);
+    model.pause(PAUSE);
+    let states = explore(&model, 5);
+    assert!(3_000 < states, "only {states} states: something is not explored");
 }
 
 #[test]

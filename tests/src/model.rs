@@ -83,6 +83,17 @@ impl Model {
         self.ledger.ordered(order);
     }
 
+    /// Orders a pause of so long.
+    pub fn pause(&mut self, span: Duration) {
+        self.order(Order::Pause(self.ledger.now.mono.after(span)));
+    }
+
+    /// Audits reported in the pass.
+    #[must_use]
+    pub const fn audited(&self) -> u64 {
+        self.ledger.audited
+    }
+
     /// The events that are answers to what `lane` is asked to do now.
     #[must_use]
     pub fn fitting(&mut self, lane: Lane) -> Vec<usize> {

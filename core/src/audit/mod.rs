@@ -24,6 +24,7 @@ mod lane;
 mod poll;
 mod random;
 mod shelf;
+mod standing;
 mod step;
 mod tell;
 
@@ -35,6 +36,7 @@ use self::lane::State;
 pub use self::lane::{Fate, Lane};
 use self::random::Random;
 pub use self::shelf::{BUSY_AFTER, SHELF};
+pub use self::standing::Doing;
 pub use self::step::{
     Audited, Conf, Depth, Ended, Event, HASH_END_MAX, HashConf, Mode, Order, Report, Second, Step,
     Tripped,
@@ -50,6 +52,9 @@ pub const PASS_MIN: Duration = Duration::from_secs(1);
 
 /// Between two saves, but for the one at a stop and the one after a trip.
 pub const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// A pause lasts no longer: one that was forgotten must not end the audits of a node for good.
+pub const PAUSE_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// Where the pass stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +112,8 @@ pub struct Auditor<const LANES: usize, const DEVICES: usize> {
     random: Random,
     phase: Phase,
     stopped: bool,
+    /// Nothing is begun before this moment.
+    paused: Option<Mono>,
     /// When the pass in progress, or the last one, began.
     began: Mono,
     /// How long the pass took before a restart; none unless it is the resumed one.
@@ -153,6 +160,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             random,
             phase: Phase::Resting { until },
             stopped: false,
+            paused: None,
             began: start.mono,
             resumed: None,
             saves: Saves::default(),
@@ -214,6 +222,10 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     pub fn order(&mut self, now: Now, order: Order<'_>) -> bool {
         match order {
             Order::Stop => self.stopped = true,
+            Order::Pause(until) => {
+                self.paused = Some(until.min(now.mono.after(PAUSE_MAX)));
+            }
+            Order::Resume => self.paused = None,
             Order::Rearm(device) => {
                 self.devices.rearm(device);
                 self.saves.unsaved = true;
@@ -227,6 +239,12 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             }
         }
         true
+    }
+
+    /// Until when it is paused, if it is at `now`.
+    #[must_use]
+    pub fn paused(&self, now: Mono) -> Option<Mono> {
+        self.paused.filter(|until| now < *until)
     }
 
     /// What the pass in progress, or the last one, has come to so far.

@@ -10,7 +10,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     pub fn poll(&mut self, lane: Lane, now: Now) -> Step<'_> {
         let index = usize::from(lane.0);
         self.settle(index, now);
-        self.hand_out(index)
+        self.hand_out(index, now)
     }
 
     /// Moves on until the lane stands at something that takes time.
@@ -28,7 +28,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             {
                 self.next(index, now)
             }
-            Stage::Owed(source) if self.debt.paid() <= now.mono => Stage::Dig(source),
+            Stage::Walk if self.paused(now.mono).is_some() => self.next(index, now),
+            Stage::Dig(source) if self.paused(now.mono).is_some() => Stage::Owed(source),
+            Stage::Owed(source) if self.dig_from(now.mono) <= now.mono => Stage::Dig(source),
             Stage::Confirm(source, _) | Stage::Move(source, _)
                 if self.stopped || !self.conf.quarantine =>
             {
@@ -63,6 +65,11 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         device.and_then(|it| self.devices.past(it)).is_some_and(|past| past.breaker.tripped)
     }
 
+    /// From when a deep look may begin: once the last one is paid for, and no pause holds it up.
+    fn dig_from(&self, now: Mono) -> Mono {
+        self.paused(now).map_or(self.debt.paid(), |until| until.max(self.debt.paid()))
+    }
+
     /// Whether the phase's report is due even when told to stop.
     fn has_last_word(&self) -> bool {
         matches!(self.phase, Phase::Ending | Phase::Keeping { .. } | Phase::Leaving)
@@ -72,6 +79,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     fn next(&mut self, index: usize, now: Now) -> Stage {
         if self.stopped {
             return self.leave(index, now);
+        }
+        if let Some(until) = self.paused(now.mono) {
+            return Stage::Rest(until);
         }
         let Some(state) = self.lanes.get(index) else { return Stage::Over };
         if state.device.is_some() {
@@ -161,7 +171,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     }
 
     /// The step of the stage a lane stands at; from here on its answer is awaited.
-    fn hand_out(&mut self, index: usize) -> Step<'_> {
+    fn hand_out(&mut self, index: usize, now: Now) -> Step<'_> {
+        let dig_from = self.dig_from(now.mono);
         let Some(state) = self.lanes.get_mut(index) else { return Step::Exit };
         state.asked =
             !matches!(state.stage, Stage::Gate(_) | Stage::Rest(_) | Stage::Owed(_) | Stage::Over);
@@ -183,7 +194,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Stage::Save, _) => Step::Save,
             (Stage::Hit(floor, trouble), _) => Step::Report(Report::Hit(floor, trouble)),
             (Stage::Check(source), _) => Step::Check(state.path_of(source)),
-            (Stage::Owed(_), _) => Step::Wait(self.debt.paid()),
+            (Stage::Owed(_), _) => Step::Wait(dig_from),
             (Stage::Dig(source), _) => Step::Dig(state.path_of(source)),
             (Stage::Confirm(source, depth), _) => Step::Confirm(state.path_of(source), depth),
             (Stage::Trip(_), Some(device)) => {

@@ -205,6 +205,11 @@ pub enum Event<'a> {
 pub enum Order<'a> {
     /// End as soon as possible.
     Stop,
+    /// Begin nothing more until then, or [`Order::Resume`]; what is begun is brought to its end. At
+    /// most [`super::PAUSE_MAX`] from now.
+    Pause(Mono),
+    /// Go on after all.
+    Resume,
     /// Move databases of this device again, though its breaker has tripped.
     Rearm(Device),
     /// Go on by this configuration. The mode stays what it was.

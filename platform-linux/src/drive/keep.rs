@@ -20,6 +20,8 @@ pub(super) struct Mark {
     pub(super) disk: Option<Disk>,
     /// No database before it waits on the shelf.
     pub(super) sure: Place,
+    /// How much of it lies behind, in parts of a million.
+    pub(super) share: u32,
     /// Where the walk stood at a moment, to be sure once all that waited then is done.
     next: Place,
     next_at: Mono,

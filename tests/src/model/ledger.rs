@@ -1,7 +1,7 @@
 //! [`Ledger`]: the plain account of what an auditor was told.
 use core::time::Duration;
 
-use martlet_core::audit::{Conf, Depth, Device, Event, Lane, Order, Step};
+use martlet_core::audit::{Conf, Depth, Device, Event, Lane, Order, PAUSE_MAX, Step};
 use martlet_core::breaker::Breaker;
 use martlet_core::gate::BUFFER;
 use martlet_core::time::{Mono, Now};
@@ -54,6 +54,8 @@ pub(super) struct Ledger {
     pub(super) breakers: Vec<Breaker>,
     pub(super) ended: Vec<Device>,
     pub(super) stopped: bool,
+    /// When the pause ends, if one was ordered.
+    pub(super) paused: Option<Mono>,
     /// Passed and failed since the window began.
     pub(super) window: (u64, u64),
     pub(super) window_began: Mono,
@@ -88,6 +90,7 @@ impl Ledger {
             breakers: Vec::new(),
             ended: Vec::new(),
             stopped: false,
+            paused: None,
             window: (0, 0),
             window_began: now.mono,
             listed: 0,
@@ -109,6 +112,10 @@ impl Ledger {
     pub(super) fn ordered(&mut self, order: Order<'_>) {
         match order {
             Order::Stop => self.stopped = true,
+            Order::Pause(until) => {
+                self.paused = Some(until.min(self.now.mono.after(PAUSE_MAX)));
+            }
+            Order::Resume => self.paused = None,
             Order::Rearm(device) => {
                 self.unsaved |= !self.stopped;
                 if let Some(breaker) = self.breakers.get_mut(usize::from(device.0)) {

@@ -15,6 +15,11 @@ impl Ledger {
     pub(super) fn check_step(&mut self, lane: Lane, step: &Step<'_>, taken: bool) -> Option<Mono> {
         let place = usize::from(lane.0);
         self.accounts[place].waits = None;
+        let paused = self.paused.is_some_and(|until| self.now.mono < until);
+        if paused && !self.accounts[place].begun {
+            let work = matches!(step, Step::Walk(_) | Step::Dig(_));
+            assert!(!work || self.stopped, "begun in a pause: {step:?}");
+        }
         match step {
             Step::Wait(until) => {
                 assert!(self.now.mono < *until, "a wait lies in the future");

@@ -1,0 +1,131 @@
+//! Where a drive stands, for those who ask while it runs.
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use martlet_core::audit::{Device, Doing, Lane, Order, Past};
+use martlet_core::left::{WHOLE, together};
+use martlet_core::tally::Totals;
+
+use super::Drive;
+use crate::clock;
+
+/// Where a drive stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// `resting`, `beginning`, `sweeping`, `ending` or `leaving`.
+    pub phase: &'static str,
+    /// How long a pause lasts yet.
+    pub paused: Option<Duration>,
+    /// How long until the next pass begins, between two.
+    pub rests: Option<Duration>,
+    /// How long the pass in progress has taken, restarts left out.
+    pub spent: Option<Duration>,
+    /// The same since this process began with it: what `totals` were counted in.
+    pub here: Option<Duration>,
+    /// How much of it lies behind, in parts of a million.
+    pub share: u32,
+    /// What it has come to since this process began with it.
+    pub totals: Totals,
+    /// Its devices, in order of name.
+    pub devices: Vec<DeviceStanding>,
+}
+
+/// Where a device of the pass stands.
+#[derive(Clone, Debug)]
+pub struct DeviceStanding {
+    /// Its name.
+    pub name: OsString,
+    /// How much of it lies behind, in parts of a million.
+    pub share: u32,
+    /// What is known of it.
+    pub past: Past,
+    /// What a lane is at on it, if one is.
+    pub doing: Option<Doing>,
+}
+
+impl<const LANES: usize> Drive<LANES> {
+    /// Where it stands now.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let (now, auditor) = (clock::now(), self.lock());
+        let kept = self.kept();
+        let lanes = u8::try_from(LANES).unwrap_or(u8::MAX);
+        let lanes: Vec<_> = (0..lanes).map(|lane| auditor.doing(Lane(lane), now.mono)).collect();
+        let mut devices: Vec<DeviceStanding> = targets
+            .iter()
+            .zip(0..)
+            .filter_map(|(target, row)| {
+                let past = auditor.past(Device(row))?;
+                let share = kept.get(usize::from(row)).map_or(0, |mark| mark.share);
+                let at = lanes.iter().find(|(device, _)| *device == Some(Device(row)));
+                Some(DeviceStanding {
+                    name: target.path().file_name().unwrap_or_default().to_owned(),
+                    share: if past.done { WHOLE } else { share.min(WHOLE) },
+                    past,
+                    doing: at.map(|(_, doing)| *doing),
+                })
+            })
+            .collect();
+        devices.sort_by(|one, other| one.name.cmp(&other.name));
+        Standing {
+            phase: auditor.standing(),
+            paused: auditor.paused(now.mono).map(|until| until.since(now.mono)),
+            rests: auditor.rests(now.mono),
+            spent: auditor.spent(now),
+            here: auditor.here(now.mono),
+            share: together(devices.iter().map(|it| (it.share, it.past.databases))),
+            totals: *auditor.totals(),
+            devices,
+        }
+    }
+
+    /// Lets databases be moved again of the device of this name, or of all, where the breaker has
+    /// tripped. Returns the names of these devices; `None`: no device has that name.
+    #[must_use]
+    pub fn rearm(&self, wanted: Option<&str>) -> Option<Vec<OsString>> {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut rearmed, mut found) = (Vec::new(), wanted.is_none());
+        for (target, row) in targets.iter().zip(0..) {
+            let name = target.path().file_name().unwrap_or_default();
+            if wanted.is_some_and(|wanted| Path::new(wanted) != Path::new(name)) {
+                continue;
+            }
+            found = true;
+            let past = self.lock().past(Device(row));
+            if past.is_some_and(|past| past.breaker.tripped) {
+                self.order(Order::Rearm(Device(row)));
+                rearmed.push(name.to_owned());
+            }
+        }
+        found.then_some(rearmed)
+    }
+}
+
+/// A share of 0 to 1 in parts of a million; what is no number is 0.
+#[must_use]
+pub fn parts(share: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the whole, and no number becomes 0"
+    )]
+    let parts = (share.clamp(0.0, 1.0) * f64::from(WHOLE)) as u32;
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_between_nothing_and_all() {
+        for (share, expected) in
+            [(0.0, 0), (0.5, 500_000), (1.0, WHOLE), (7.0, WHOLE), (-1.0, 0), (f64::NAN, 0)]
+        {
+            assert_eq!(parts(share), expected, "{share}");
+        }
+    }
+}

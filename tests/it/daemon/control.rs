@@ -1,0 +1,99 @@
+//! The commands that ask a running daemon: `martlet status`, `pause`, `resume`, `rearm`.
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use martlet_tests::command::martlet;
+use martlet_tests::daemon::{Running, conf};
+use martlet_tests::fixtures::named;
+use martlet_tests::tree::Tree;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Exit code, and all that was printed.
+fn ask(words: &[&str], conf: &Path) -> (Option<i32>, String) {
+    let said = Command::new(martlet()).args(words).arg(conf).output().expect("the command runs");
+    let all = [&*said.stdout, &said.stderr].concat();
+    (said.status.code(), String::from_utf8_lossy(&all).into_owned())
+}
+
+fn status(conf: &Path) -> Value {
+    let (code, text) = ask(&["status", "--json"], conf);
+    assert_eq!(code, Some(0), "{text}");
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+/// A node with one container, and a daemon that rests for an hour after each pass.
+fn node(dir: &TempDir, tree: &Tree) -> PathBuf {
+    let _sound = tree.add("sda", named("small"));
+    conf(dir.path(), tree.devices(), "interval = 3600")
+}
+
+#[test]
+fn a_pause_outlasts_a_restart_and_ends_when_told() {
+    let (dir, tree) = (TempDir::new().expect("a folder"), Tree::new());
+    let conf = node(&dir, &tree);
+    let (code, text) = ask(&["pause"], &conf);
+    assert!(code == Some(1) && text.contains("no daemon runs on"), "{text}");
+    assert_eq!(status(&conf)["running"], false);
+
+    let daemon = Running::start(&conf);
+    let socket = loop_until(|| find(&dir.path().join("state"), "sock"));
+    assert_eq!(fs::metadata(&socket).expect("there").permissions().mode() & 0o777, 0o660);
+    assert_eq!(ask(&["pause", "--time", "2h"], &conf), (Some(0), "paused for 2 h 0 min\n".into()));
+    let now = status(&conf);
+    assert!((7190..=7200).contains(&now["paused_seconds"].as_u64().unwrap_or(0)), "{now}");
+    assert_eq!(now["pid"].as_u64(), u64::try_from(daemon.pid().as_raw()).ok());
+    drop(daemon); // by SIGKILL
+
+    assert_eq!(status(&conf)["running"], false, "its socket is there, and nobody listens");
+    let daemon = Running::start(&conf);
+    let _there = loop_until(|| status(&conf)["paused_seconds"].as_u64());
+    assert_eq!(ask(&["resume"], &conf), (Some(0), "resumed\n".into()));
+    assert!(status(&conf)["paused_seconds"].is_null());
+    assert!(find(&dir.path().join("state"), "pause").is_none(), "nothing is left of it");
+    let (code, text) = ask(&["pause", "--time", "8d"], &conf);
+    assert!(code == Some(1) && text.contains("at most"), "{text}");
+    assert_eq!(daemon.end().1.code(), Some(0));
+    assert!(!socket.exists(), "it took its socket along");
+}
+
+#[test]
+fn a_daemon_is_asked_where_it_is_and_told_to_move_again() {
+    let (dir, tree) = (TempDir::new().expect("a folder"), Tree::new());
+    let _sound = tree.add("sda", named("small"));
+    let conf = conf(dir.path(), tree.devices(), "interval = 0");
+    let mut daemon = Running::start(&conf);
+    daemon.until("Container audit pass completed");
+    let last = loop_until(|| Some(status(&conf)).filter(|it| !it["last_pass"].is_null()));
+    assert_eq!(last["last_pass"]["verdicts"]["sound"], 1, "{last}");
+    assert_eq!(last["devices"][0]["name"], "sda");
+    assert_eq!(last["devices"][0]["breaker"], "armed");
+    let (code, text) = ask(&["status"], &conf);
+    assert!(code == Some(0) && text.contains("last pass: complete, 1 databases"), "{text}");
+    let (code, text) = ask(&["rearm"], &conf);
+    assert!(code == Some(0) && text.starts_with("nothing to re-arm"), "{text}");
+    let (code, text) = ask(&["rearm", "--device", "sdz"], &conf);
+    assert!(code == Some(1) && text.contains("no such device"), "{text}");
+    assert_eq!(daemon.end().1.code(), Some(0));
+    let (code, text) = ask(&["status"], &conf);
+    assert!(code == Some(0) && text.contains("does not run") && text.contains("sda"), "{text}");
+}
+
+/// The file with this ending in a directory, if there is one.
+fn find(dir: &Path, ending: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
+    entries.into_iter().find(|path| path.extension().is_some_and(|it| it == ending))
+}
+
+/// Asks until there is an answer: what is waited for happens in another process.
+fn loop_until<T>(ask: impl Fn() -> Option<T>) -> T {
+    const ASKS_MAX: u32 = 2000;
+    (0..ASKS_MAX)
+        .find_map(|_| {
+            std::thread::yield_now();
+            ask()
+        })
+        .expect("it happens")
+}
