@@ -20,6 +20,7 @@ pub struct Metrics {
     verdicts: [u64; Verdict::ALL.len()],
     moved: u64,
     skipped: u64,
+    tripped: u64,
     passes: u64,
     incomplete: u64,
     last: Option<(Wall, Ended)>,
@@ -30,7 +31,7 @@ impl Metrics {
     #[must_use]
     pub fn new(file: PathBuf) -> Self {
         let verdicts = [0; Verdict::ALL.len()];
-        Self { file, verdicts, moved: 0, skipped: 0, passes: 0, incomplete: 0, last: None }
+        Self { file, verdicts, moved: 0, skipped: 0, tripped: 0, passes: 0, incomplete: 0, last: None }
     }
 
     /// Counts an audit.
@@ -44,6 +45,11 @@ impl Metrics {
     /// Counts something that was passed over.
     pub fn skipped(&mut self) {
         self.skipped += 1;
+    }
+
+    /// Counts a breaker that tripped.
+    pub fn tripped(&mut self) {
+        self.tripped += 1;
     }
 
     /// Counts a pass that ended at `now`.
@@ -85,6 +91,8 @@ impl Metrics {
         family("audits_total", "counter", "Databases audited, by verdict.", &verdicts);
         family("skipped_total", "counter", "Directories passed over.", &plain(self.skipped));
         family("quarantined_total", "counter", "Databases moved aside.", &plain(self.moved));
+        let help = "Times that a device had more damage than may be moved.";
+        family("breaker_trips_total", "counter", help, &plain(self.tripped));
         family("passes_total", "counter", "Passes ended.", &plain(self.passes));
         let help = "Passes in which something could not be audited.";
         family("incomplete_passes_total", "counter", help, &plain(self.incomplete));
@@ -93,6 +101,13 @@ impl Metrics {
             family("pass_ended_timestamp_seconds", "gauge", "When the last pass ended.", &at);
             let took = [(String::new(), ended.took.as_secs_f64())];
             family("pass_duration_seconds", "gauge", "How long the last pass took.", &took);
+            let totals = &ended.totals;
+            let found = totals.of(Verdict::Damaged).saturating_add(totals.of(Verdict::Misplaced));
+            let help = "Databases that were damaged or misplaced in the last pass.";
+            family("last_pass_findings", "gauge", help, &plain(found));
+            let help = "Whether the last pass could not audit everything: 1 or 0.";
+            let incomplete = u64::from(totals.is_incomplete());
+            family("last_pass_incomplete", "gauge", help, &plain(incomplete));
         }
         text
     }
@@ -138,6 +153,9 @@ mod tests {
             "martlet_quarantined_total 1",
             "martlet_incomplete_passes_total 1",
             "martlet_pass_duration_seconds 1.5",
+            "martlet_last_pass_findings 0",
+            "martlet_last_pass_incomplete 1",
+            "martlet_breaker_trips_total 0",
             "martlet_pass_ended_timestamp_seconds 1795354724",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");

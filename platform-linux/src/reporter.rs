@@ -136,7 +136,8 @@ impl Reporter<'_> {
         match report {
             Report::Audited(audited) => return metrics.audited(audited),
             Report::Hit(..) => return metrics.skipped(),
-            Report::Began(_) | Report::Tripped(_) => return,
+            Report::Tripped(_) => return metrics.tripped(),
+            Report::Began(_) => return,
             Report::Ended(ended) => metrics.ended(clock::wall(), ended),
             Report::Window(_) | Report::Leaving(_) => {}
         }

@@ -87,6 +87,37 @@ pub(crate) fn run() -> Result<(), String> {
     Ok(())
 }
 
+/// Makes the node in a folder that stays, with a conf, and says what to try on it.
+///
+/// # Errors
+/// One line.
+pub(crate) fn keep(dir: &Path) -> Result<(), String> {
+    let command = martlet();
+    let dir = std::path::absolute(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let node = dir.join("node");
+    if node.exists() {
+        return Err(format!("{} is there already", node.display()));
+    }
+    fs::create_dir_all(&node).map_err(|e| format!("cannot make {}: {e}", node.display()))?;
+    let tree = Tree::at(&node);
+    let expected = build(&tree);
+    let (conf, swift_conf) = confs(&dir, &tree);
+    let list = write_list(&dir, &expected)?;
+    let (martlet, conf) = (command.display(), conf.display());
+    eprintln!(
+        "a node of {} databases; what was harmed is in {}. Try:\n\n\
+         {martlet} once --swift-conf {} {conf}\n\
+         {martlet} quarantine list {conf}\n\
+         {martlet} quarantine show {conf} HASH\n\
+         {martlet} quarantine restore --swift-conf {} {conf} HASH",
+        expected.len(),
+        list.display(),
+        swift_conf.display(),
+        swift_conf.display(),
+    );
+    Ok(())
+}
+
 /// Writes what was harmed, before anything looks at it.
 fn write_list(dir: &Path, expected: &[Expected]) -> Result<PathBuf, String> {
     let mut text = String::new();

@@ -1,7 +1,9 @@
 //! `cargo xtask`: the list of commands, one line each.
 
+mod alerts;
 mod bare_metal;
 mod bench;
+mod captures;
 mod cross;
 mod deep_bench;
 mod deep_healthy;
@@ -28,6 +30,9 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo        audit a node of a thousand databases, some damaged, and compare what is found
+cargo xtask demo --keep DIR    make that node in DIR, with a conf, to try commands on
+cargo xtask captures [--write]    the commands' output that docs/captures.md shows is what they print
+cargo xtask alerts      what promtool says of the metrics and of the alerts over them
 cargo xtask bench [DATABASES [ROUNDS]]
                         measure Swift, a plain loop, Martlet and a floor, into docs
 cargo xtask deep-bench  what a deep audit costs, beside integrity_check and a C program, into docs
@@ -55,6 +60,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let said = match words.as_slice() {
         ["demo"] => demo::run(),
+        ["demo", "--keep", dir] => demo::keep(std::path::Path::new(dir)),
+        ["captures"] => captures::run(false),
+        ["captures", "--write"] => captures::run(true),
+        ["alerts"] => alerts::run(),
         ["bench", numbers @ ..] => bench(numbers),
         ["bench-loop", devices] => bench::plain_loop(devices),
         ["deep-bench"] => deep_bench::run(),

@@ -42,6 +42,8 @@ impl Tree<'_> {
         }
         let sample = "container-auditor.conf-sample";
         self.copy(&dist.join(sample), &format!("{SHARE}/{sample}"), 0o644)?;
+        let alerts = "martlet.rules.yml";
+        self.copy(&dist.join(alerts), &format!("{SHARE}/{alerts}"), 0o644)?;
         for manual in MANUALS {
             let section = manual.rsplit('.').next().unwrap_or_default();
             let to = format!("usr/share/man/man{section}/{manual}");
