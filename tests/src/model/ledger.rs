@@ -110,6 +110,8 @@ impl Ledger {
 
     /// Takes a word from outside the lanes.
     pub(super) fn ordered(&mut self, order: Order<'_>) {
+        // A word wakes whoever waits: until when is not known before it is asked again.
+        self.accounts.iter_mut().for_each(|account| account.waits = None);
         match order {
             Order::Stop => self.stopped = true,
             Order::Pause(until) => {
