@@ -104,6 +104,20 @@ fn the_readme_says_who_finds_what() {
 }
 
 #[test]
+fn the_readme_quotes_what_was_measured() {
+    let text = |name| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../").to_owned() + name;
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+    };
+    let (readme, measured) = (text("README.md"), text("docs/deep.md"));
+    let table: Vec<_> = measured.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(table.len(), 5, "a head and three databases");
+    for line in table {
+        assert!(readme.contains(line), "the README lacks {line}");
+    }
+}
+
+#[test]
 fn a_view_that_never_ends_is_not_waited_for() {
     let tree = Tree::new();
     let path = tree.add("sda", named("small")).db();
