@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, mpsc};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::answers::{self, Answers, Log};
 use crate::auditor::{Options, Room};
+use crate::command;
 use crate::fixtures::manifest;
 use crate::scenarios::{Held, Run, Scenario, Stage};
 use crate::snapshot::Snapshot;
@@ -256,25 +257,7 @@ pub fn swift_conf(room: &Room) -> PathBuf {
 pub fn martlet_link(room: &Room) -> PathBuf {
     let link = room.path().join("swift-container-auditor");
     if !link.is_symlink() {
-        std::os::unix::fs::symlink(binary(), &link).expect("a link in our own directory");
+        std::os::unix::fs::symlink(command::martlet(), &link).expect("a link in our own directory");
     }
     link
-}
-
-/// `martlet` as the workspace builds it, of the profile of whoever asks.
-fn binary() -> &'static Path {
-    static ONCE: OnceLock<PathBuf> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        let me = std::env::current_exe().expect("a process knows its file");
-        let is_profile = |dir: &&Path| dir.ends_with("debug") || dir.ends_with("release");
-        let dir = me.ancestors().find(is_profile).expect("it lies in a target directory");
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "martlet"]);
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        if dir.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().is_ok_and(|status| status.success()), "cannot build martlet");
-        dir.join("martlet")
-    })
 }

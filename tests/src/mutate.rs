@@ -231,7 +231,7 @@ pub const WAYS: [(&str, Spoil); 45] = [
             let page = before + 1 + dice.below(db.pages() - before);
             let start = db.start(page);
             let other = 1 + dice.below(db.pages() + 2);
-            let next = dice.pick(&[0, 1, other, page, before + 1, 0xff_ffff]);
+            let next = dice.pick(&[0, 1, other, page, before + 1, 0xff_ffff]) as u64;
             db.bytes[start + 1..start + 4].copy_from_slice(&next.to_be_bytes()[5..]);
         }
     }),

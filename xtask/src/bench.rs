@@ -19,7 +19,7 @@ pub(crate) use plain_loop::run as plain_loop;
 
 use crate::cross;
 use crate::swift_venv::SwiftVenv;
-use crate::target::Target;
+use crate::target::{Purpose, Target};
 use crate::toolchain::Toolchain;
 use measure::{Cost, Gauge};
 use trees::Tree;
@@ -185,7 +185,7 @@ fn programs(root: &Path, python: &Path) -> Result<Vec<Program>, String> {
         },
         Program { name: MARTLET, words: once(built.join("martlet")), is_slow: false },
     ];
-    let toolchain = Toolchain::ready(&[Target::Native]);
+    let toolchain = Toolchain::ready(&[Target::Native], Purpose::Ship);
     match toolchain.and_then(|toolchain| cross::build(&toolchain, Target::Native)) {
         Ok(binary) => programs.push(Program { name: STATIC, words: once(binary), is_slow: false }),
         Err(why) => eprintln!("the static build is not measured: {why}"),

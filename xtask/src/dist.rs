@@ -16,7 +16,7 @@ use std::process::Command;
 use tree::Tree;
 
 use crate::cross;
-use crate::target::Target;
+use crate::target::{Purpose, Target};
 use crate::toolchain::Toolchain;
 
 /// The units, as they are named in `bin/dist`.
@@ -75,7 +75,8 @@ fn folder(workspace: &Path) -> PathBuf {
 fn make(workspace: &Path, arches: &[Arch]) -> Result<(), String> {
     let out = folder(workspace);
     let when = when(workspace)?;
-    let toolchain = Toolchain::ready(&arches.iter().map(|it| it.target).collect::<Vec<_>>())?;
+    let toolchain =
+        Toolchain::ready(&arches.iter().map(|it| it.target).collect::<Vec<_>>(), Purpose::Ship)?;
     let mut made = Vec::new();
     for arch in arches {
         let binary = cross::build_in(workspace, &toolchain, arch.target)?;

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::cross;
-use crate::target::Target;
+use crate::target::{Purpose, Target};
 use crate::toolchain::Toolchain;
 
 /// Builds the program that is shipped and tries it, on a kernel of today and as on the oldest one.
@@ -13,7 +13,7 @@ use crate::toolchain::Toolchain;
 /// What was not seen in the sandbox.
 pub(crate) fn run() -> Result<(), String> {
     let workspace = cross::workspace();
-    let toolchain = Toolchain::ready(&[Target::Native])?;
+    let toolchain = Toolchain::ready(&[Target::Native], Purpose::Ship)?;
     let program = cross::build(&toolchain, Target::Native)?;
     for kernel in ["new", "old"] {
         eprintln!("as on a kernel that is {kernel}:");

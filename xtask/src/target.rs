@@ -28,10 +28,11 @@ impl Target {
     }
 
     /// What of the standard library is built: nothing but `core` where nothing else may be used.
-    pub(crate) const fn libraries(self) -> &'static str {
-        match self {
-            Self::Aarch64 | Self::Armv7 | Self::Native => "std,panic_abort,test",
-            Self::BareMetal => "core",
+    pub(crate) const fn libraries(self, purpose: Purpose) -> &'static str {
+        match (self, purpose) {
+            (Self::BareMetal, _) => "core",
+            (_, Purpose::Ship) => "std,panic_abort",
+            (_, Purpose::Test) => "std,panic_abort,test",
         }
     }
 
@@ -48,4 +49,14 @@ impl Target {
     pub(crate) fn variable(self, what: &str) -> String {
         format!("CARGO_TARGET_{}_{what}", self.triple().to_uppercase().replace('-', "_"))
     }
+}
+
+/// What a library or a program is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be shipped: small. A panic ends the process after one line, so there is nothing to unwind and,
+    /// in a stripped program, nothing that a backtrace could name.
+    Ship,
+    /// To be tested: a panic is a failed test.
+    Test,
 }

@@ -56,6 +56,16 @@ pub const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// A pause lasts no longer: one that was forgotten must not end the audits of a node for good.
 pub const PAUSE_MAX: Duration = Duration::from_secs(7 * 86_400);
 
+/// Bytes of memory that one lane more may take: mostly the paths that wait on its shelf.
+pub const LANE_BYTES_MAX: usize = 16 * 1024;
+const _: () = assert!(a_lane() <= LANE_BYTES_MAX, "lanes are made for small machines");
+
+/// Bytes that one lane more takes.
+#[must_use]
+pub const fn a_lane() -> usize {
+    size_of::<Auditor<2, 1>>().saturating_sub(size_of::<Auditor<1, 1>>())
+}
+
 /// Where the pass stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
