@@ -25,6 +25,13 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("daemonise::priorities_are_taken", "the emulator makes up most of /proc/self/stat"),
 ];
 
+/// Built sooner without names for a debugger, and optimised a little, which the emulator repays.
+const TEST_PROFILE: [&str; 3] = [
+    "profile.dev.debug=0",
+    "profile.dev.package.libsqlite3-sys.opt-level=1",
+    "profile.dev.package.martlet-tests.opt-level=1",
+];
+
 /// The command's binary in a target folder.
 const BINARY: &str = "martlet";
 
@@ -107,9 +114,9 @@ fn build_tests(toolchain: &Toolchain, target: Target) -> Result<Built, String> {
         cargo.args(words.split(' '));
         cargo.args(["--quiet", "--locked", "--message-format=json", "--target", triple]);
         cargo.arg("--target-dir").arg(target_folder());
-        // Without names for a debugger they are built sooner, and with SQLite optimised they run sooner.
-        cargo.args(["--config", "profile.dev.debug=0"]);
-        cargo.args(["--config", "profile.dev.package.libsqlite3-sys.opt-level=1"]);
+        for setting in TEST_PROFILE {
+            cargo.args(["--config", setting]);
+        }
         cargo.env("CARGO_INCREMENTAL", "0");
         built.take(&output(cargo.current_dir(workspace()))?)?;
     }
