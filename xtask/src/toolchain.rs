@@ -25,6 +25,10 @@ const TIME64_FLAG: &str = "--cfg=libc_unstable_musl_v1_2";
 /// zig's driver takes `-Oz` for `-Os` unless it stands behind `-Xclang`.
 const SMALL_C: &str = "-fno-asynchronous-unwind-tables -fno-unwind-tables -Xclang -Oz";
 
+/// 32-bit ARM's dense instructions, for rustc and for C.
+const DENSE: (&str, &str) =
+    ("-Ctarget-feature=+thumb-mode", " -Xclang -target-feature -Xclang +thumb-mode");
+
 /// The folder with everything in it. Parts are made when first asked for.
 pub(crate) struct Toolchain {
     root: PathBuf,
@@ -83,7 +87,12 @@ impl Toolchain {
                 flags.push(TIME64_FLAG.to_owned());
                 if purpose == Purpose::Ship {
                     flags.push(NO_UNWIND_TABLES.to_owned());
-                    cargo.env(format!("CFLAGS_{}", target.triple().replace('-', "_")), SMALL_C);
+                    let mut c = SMALL_C.to_owned();
+                    if target == Target::Armv7 {
+                        flags.push(DENSE.0.to_owned());
+                        c.push_str(DENSE.1);
+                    }
+                    cargo.env(format!("CFLAGS_{}", target.triple().replace('-', "_")), c);
                 }
                 cargo
             }
