@@ -18,7 +18,7 @@ use crate::bench::measure::{Cost, Gauge};
 use crate::cross;
 use crate::steps::{Step, output, run as run_quietly};
 use crate::swift_venv::{self, SwiftVenv};
-use crate::target::Target;
+use crate::target::{Purpose, Target};
 use crate::toolchain::Toolchain;
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
@@ -156,7 +156,7 @@ impl Programs {
         compile.args(["-O2", "-o"]).arg(&floor).arg("-I").arg(header);
         compile.arg(Path::new(SOURCE).join("deep_floor.c")).arg(library);
         run_quietly(compile.args(["-lpthread", "-ldl", "-lm"]))?;
-        let toolchain = Toolchain::ready(&[Target::Native])?;
+        let toolchain = Toolchain::ready(&[Target::Native], Purpose::Ship)?;
         let shipped = cross::build(&toolchain, Target::Native)?;
         let gauge = Gauge::build(folder.path(), Path::new(SOURCE))?;
         Ok(Self { gauge, martlet: root.join("target/release/martlet"), shipped, floor, folder })

@@ -72,7 +72,7 @@ pub(crate) fn run() -> Result<(), String> {
 /// Measures the peak memory of a pass over a million databases; an error if it is more than that of
 /// a pass over a hundredth of them.
 pub(crate) fn million() -> Result<(), String> {
-    let toolchain = Toolchain::ready(&[Target::Native])?;
+    let toolchain = Toolchain::ready(&[Target::Native], Purpose::Ship)?;
     let native = cross::build(&toolchain, Target::Native)?;
     let many = pass(&native, "copies of some", MANY, Node::of_copies)?;
     let line = |count, budget, found| Figure {
