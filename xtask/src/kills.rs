@@ -258,7 +258,8 @@ impl Node {
     ) -> Result<(), String> {
         findings::read(&self.state(), &self.conf).map_err(|error| error.to_string())?;
         let recon = self.dir.path().join("container.recon");
-        if let Ok(text) = fs::read_to_string(&recon) {
+        // Swift too makes it empty, to lock it, before anything is in it, and reads that as nothing.
+        if let Some(text) = fs::read_to_string(&recon).ok().filter(|text| !text.is_empty()) {
             let read: Result<serde_json::Value, _> = serde_json::from_str(&text);
             read.map_err(|error| format!("the recon cache is no JSON: {error}: {text:?}"))?;
         }
