@@ -1,5 +1,6 @@
 //! What lies at a database's name and beside it, before SQLite is asked: its type, size and first
 //! bytes, the other epochs' files, a journal or write-ahead log, pending updates.
+use crate::listing::names;
 use crate::sqlite::Access;
 use martlet_core::check::{Code, Ended, Fault};
 use martlet_core::path::split_file_name;
@@ -167,12 +168,11 @@ pub(crate) fn kin(path: &[u8]) -> Result<Kin, Ended> {
     }
     let (stem, _) = split_file_name(own);
     let cannot_list = |error: &io::Error| missing(error, SQLITE_CANTOPEN);
-    let listing =
-        std::fs::read_dir(if directory.is_empty() { Path::new(".") } else { native(directory) })
-            .map_err(|error| cannot_list(&error))?;
+    let listing = names(if directory.is_empty() { Path::new(".") } else { native(directory) })
+        .map_err(|error| cannot_list(&error))?;
     let mut older: Option<Vec<u8>> = None;
     for entry in listing.take(ENTRIES_MAX) {
-        let entry = entry.map_err(|error| cannot_list(&error))?.file_name();
+        let entry = entry.map_err(|error| cannot_list(&error))?;
         let name = entry.as_bytes();
         if !is_counted(name) || split_file_name(name).0 != stem {
             continue;

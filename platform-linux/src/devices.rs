@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{major, makedev, minor};
 
 use crate::error::Error;
+use crate::listing::names;
 
 /// Devices at most: the auditor numbers them in 16 bits.
 pub const DEVICES_MAX: usize = 4096;
@@ -49,13 +50,13 @@ pub struct Devices {
 pub fn devices(root: &Path, mount_check: bool) -> Result<Devices, Error> {
     let list = |error| Error::new("list", root, error);
     let mut devices = Devices { found: Vec::new(), too_many: false };
-    for entry in fs::read_dir(root).map_err(list)? {
-        let entry = entry.map_err(list)?;
+    for name in names(root).map_err(list)? {
+        let name = name.map_err(list)?;
         if devices.found.len() == DEVICES_MAX {
             devices.too_many = true;
             break;
         }
-        devices.found.push(DeviceDir::new(entry.path(), mount_check));
+        devices.found.push(DeviceDir::new(root.join(name), mount_check));
     }
     Ok(devices)
 }
@@ -76,10 +77,11 @@ fn disk_below(sys: &Path, device: u64, layers: u32) -> Option<u64> {
     }
     let disk = number(&block.join("dev")).unwrap_or(device);
     let Some(layers) = layers.checked_sub(1) else { return Some(disk) };
-    let slaves = fs::read_dir(block.join("slaves")).into_iter().flatten().take(SLAVES_MAX);
-    let below = slaves
+    let slaves = block.join("slaves");
+    let found = names(&slaves).into_iter().flatten().take(SLAVES_MAX);
+    let below = found
         .flatten()
-        .filter_map(|slave| number(&slave.path().join("dev")))
+        .filter_map(|slave| number(&slaves.join(slave).join("dev")))
         .filter_map(|slave| disk_below(sys, slave, layers))
         .min();
     // The kernel ends the line, and says so when the file was removed: then there is no such path.

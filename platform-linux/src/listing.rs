@@ -6,12 +6,16 @@
 //! standard library's `ReadDir` allocates the same and every name besides. Neither lists a
 //! descriptor that the caller goes on using.
 
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use martlet_core::walk::Trouble;
-use rustix::fs::{FileType, Mode, OFlags, RawDir, openat};
-use rustix::io::Errno;
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, RawDir, openat};
+use rustix::io::{Errno, retry_on_intr};
 
 /// Bytes asked of the kernel at once. One buffer serves every floor, since a listing is read to its
 /// end before the next begins; only `containers` is ever large enough to fill it.
@@ -153,6 +157,22 @@ pub fn list(
         }
     }
     Err(Trouble::TooMany)
+}
+
+/// The names in `dir` but `.` and `..`, one after the other, for whoever looks at few and keeps none.
+///
+/// The standard library's `ReadDir` panics if closing the directory fails, as it may on a disk that
+/// is dying or a server that is gone; this does not ask what closing said.
+pub fn names(dir: &Path) -> io::Result<impl Iterator<Item = io::Result<OsString>>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = retry_on_intr(|| openat(CWD, dir, flags, Mode::empty()))?;
+    Ok(Dir::new(opened)?.filter_map(|entry| match entry {
+        Ok(entry) => {
+            let name = entry.file_name().to_bytes();
+            (name != b"." && name != b"..").then(|| Ok(OsStr::from_bytes(name).to_owned()))
+        }
+        Err(errno) => Some(Err(errno.into())),
+    }))
 }
 
 /// Puts `dir` back to its first name.

@@ -1,7 +1,7 @@
 //! Is the device well? Asked before a database is called damaged, since a sick disk makes sound
 //! databases look so; Swift quarantines them for it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -9,6 +9,8 @@ use std::path::Path;
 
 use martlet_core::path::DbPath;
 use rustix::fs::{Advice, OFlags, StatVfsMountFlags, fadvise, statvfs};
+
+use crate::listing::names;
 
 /// Names looked at in search of another file.
 const LOOKS_MAX: u32 = 256;
@@ -38,7 +40,7 @@ pub struct Probe {
 pub fn probe(device: &Path, besides: &DbPath) -> Result<Probe, i32> {
     let errno = |error: io::Error| error.raw_os_error().unwrap_or(0);
     let found = statvfs(device).map_err(rustix::io::Errno::raw_os_error)?;
-    fs::read_dir(device).and_then(|mut names| names.next().transpose()).map_err(errno)?;
+    names(device).and_then(|mut names| names.next().transpose()).map_err(errno)?;
     let mut looks = LOOKS_MAX;
     let containers = device.join("containers");
     let read = read_another(&containers, DEPTH, besides.as_bytes(), &mut looks).map_err(errno)?;
@@ -51,12 +53,12 @@ pub fn probe(device: &Path, besides: &DbPath) -> Result<Probe, i32> {
 }
 
 fn read_another(dir: &Path, depth: u32, besides: &[u8], looks: &mut u32) -> io::Result<bool> {
-    let names = match fs::read_dir(dir) {
+    let found = match names(dir) {
         Err(error) if says_nothing(&error) => return Ok(false),
-        names => names?,
+        found => found?,
     };
-    for entry in names {
-        let path = entry?.path();
+    for name in found {
+        let path = dir.join(name?);
         let Some(left) = looks.checked_sub(1) else { return Ok(false) };
         *looks = left;
         let read = if let Some(depth) = depth.checked_sub(1) {

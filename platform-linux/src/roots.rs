@@ -10,6 +10,7 @@ use std::path::Path;
 use martlet_core::walk::Floor;
 
 use crate::error::Error;
+use crate::listing::names;
 
 /// Entries looked at in one directory, before it is taken to be of no known shape.
 const LOOKS_MAX: usize = 1024;
@@ -46,8 +47,8 @@ pub fn root(path: &Path) -> Result<Root, Error> {
     if let Some(floor) = floor_by_name(path) {
         return Ok(Root::Below(floor));
     }
-    for entry in fs::read_dir(path).map_err(list)?.take(LOOKS_MAX) {
-        if is_device(&entry.map_err(list)?.path()) {
+    for name in names(path).map_err(list)?.take(LOOKS_MAX) {
+        if is_device(&path.join(name.map_err(list)?)) {
             return Ok(Root::Devices);
         }
     }
@@ -75,12 +76,12 @@ fn floor_by_name(path: &Path) -> Option<Floor> {
 /// How many directories above its first database `path` stands.
 fn height(path: &Path, depth: usize, looks: &mut usize) -> Option<usize> {
     let mut below = Vec::new();
-    for entry in fs::read_dir(path).ok()?.flatten() {
+    for name in names(path).ok()?.flatten() {
         *looks = looks.checked_sub(1)?;
-        if entry.file_name().as_bytes().ends_with(b".db") {
+        if name.as_bytes().ends_with(b".db") {
             return Some(0);
         }
-        below.push(entry.path());
+        below.push(path.join(name));
     }
     let depth = depth.checked_sub(1)?;
     below.iter().find_map(|name| height(name, depth, looks)).map(|height| height + 1)

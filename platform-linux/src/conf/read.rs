@@ -1,8 +1,9 @@
 //! From a path to the bytes of its conf files (`readconf`, `read_conf_dir`).
 use super::ConfError;
 use crate::ini::{BYTES_MAX, Source, shown_path};
+use crate::listing;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
@@ -50,8 +51,8 @@ pub fn sources(conf: &Path) -> Result<Sources, ConfError> {
 fn names(conf: &Path) -> Result<Vec<PathBuf>, ConfError> {
     let unreadable = |why: io::Error| ConfError::Unreadable(conf.to_owned(), why.to_string());
     let mut names: Vec<OsString> = Vec::new();
-    for name in fs::read_dir(conf).map_err(unreadable)? {
-        let name = name.map_err(unreadable)?.file_name();
+    for name in listing::names(conf).map_err(unreadable)? {
+        let name = name.map_err(unreadable)?;
         let bytes = name.as_bytes();
         if !bytes.ends_with(b".conf") || bytes.starts_with(b".") {
             continue;
