@@ -1,6 +1,7 @@
 //! The words tests are written in.
 #![allow(clippy::missing_panics_doc, reason = "a test's words assert, and say why")]
 
+pub mod fuzz;
 pub mod model;
 pub mod world;
 
