@@ -15,6 +15,7 @@ mod lessons;
 mod mutants;
 mod place;
 mod rules;
+mod systems;
 mod writers;
 
 /// One look at the database of a hash directory, in the safe order.

@@ -4,6 +4,7 @@ mod alerts;
 mod bare_metal;
 mod bench;
 mod captures;
+mod count;
 mod cross;
 mod deep_bench;
 mod deep_healthy;
@@ -38,6 +39,7 @@ cargo xtask bench [DATABASES [ROUNDS]]
 cargo xtask deep-bench  what a deep audit costs, beside integrity_check and a C program, into docs
 cargo xtask deep-healthy [DATABASES [SEED]]    Swift's brokers write at random; a deep audit finds nothing
 cargo xtask deep-swift    what Swift makes of the damage that a deep audit is tested with, into tests/golden
+cargo xtask count       instructions a database costs in page reader and gate, against their bounds
 cargo xtask no-alloc    core names no allocator; a library that has one is found to
 cargo xtask stop-times    how long the daemon takes to end on SIGTERM, in each state
 cargo xtask planted     plant each bug of tests/bugs; the exhaustive test must find it
@@ -65,6 +67,8 @@ fn main() -> ExitCode {
         ["captures", "--write"] => captures::run(true),
         ["alerts"] => alerts::run(),
         ["bench", numbers @ ..] => bench(numbers),
+        ["count"] => count::run(),
+        ["count-work", what, databases] => count::work(what, databases),
         ["bench-loop", devices] => bench::plain_loop(devices),
         ["deep-bench"] => deep_bench::run(),
         ["deep-healthy", words @ ..] => deep_healthy::run(words),

@@ -8,8 +8,8 @@ use super::{Results, Row};
 const HEAD: &str = "# What an audit costs\n\n\
     Written by `cargo xtask bench`. CPU is user and system time of the whole process, by the slope between\n\
     a tree and one of a tenth its size, so start-up counts for nobody. The programs take turns; medians\n\
-    are shown, of memory the largest. All run under one conf, without a rate and without statsd. Swift and\n\
-    Martlet also compare each database's place with the MD5 sum of its names where they do so at all.\n\n\
+    are shown, of memory the largest. All run under one conf, without a rate and without statsd.\n\n\
+    - *static* is the build with musl that appliances get, *names too* the same with a `swift.conf`: then\n\x20 Martlet also compares each database's place with the MD5 sum of its names, which Swift does not.\n\
     - *loop over SQLite*: what a rewrite would cost that opens each database and asks what Swift asks.\n\
     - *floor*: a C program that makes Martlet's system calls, in Martlet's order, and looks at nothing\n\
       (`xtask/src/floor.c`). It is what the kernel charges.\n\
