@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use martlet_core::audit::Ended;
+use martlet_core::audit::{Doing, Ended};
 use martlet_core::left::{WHOLE, left};
 use martlet_core::report::Date;
 use martlet_core::tally::Totals;
@@ -96,7 +96,7 @@ pub(crate) fn of(standing: &Standing, last: Option<(Wall, Ended)>) -> Value {
                 "name": device.name.to_string_lossy(),
                 "share": share(device.share),
                 "done": device.past.done,
-                "doing": device.doing.map(|doing| doing.words()),
+                "doing": device.doing.map(Doing::words),
                 "found": device.past.found,
                 "databases": device.past.databases,
                 "skipped": device.past.skipped,

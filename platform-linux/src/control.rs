@@ -120,7 +120,7 @@ impl Control {
                 match listener.accept() {
                     Ok((client, _)) => {
                         failures = 0;
-                        if let Err(error) = answer(client, &mut hand) {
+                        if let Err(error) = answer(&client, &mut hand) {
                             log::debug!("control socket: {error}");
                         }
                     }
@@ -136,18 +136,18 @@ impl Control {
     }
 }
 
-fn answer(client: UnixStream, hand: &mut impl FnMut(&Request) -> String) -> io::Result<()> {
+fn answer(mut client: &UnixStream, hand: &mut impl FnMut(&Request) -> String) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
     let mut line = Vec::new();
-    BufReader::new(&client).take(REQUEST_MAX).read_until(b'\n', &mut line)?;
+    BufReader::new(client).take(REQUEST_MAX).read_until(b'\n', &mut line)?;
     let text = line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok());
     let mut said = match text.and_then(Request::read) {
         Some(request) => hand(&request),
         None => serde_json::json!({ "error": "not a request" }).to_string(),
     };
     said.push('\n');
-    (&client).write_all(said.as_bytes())
+    client.write_all(said.as_bytes())
 }
 
 /// Asks the daemon that listens at `path`; its line without its end. `None`: nobody listens.
@@ -156,10 +156,8 @@ pub fn ask(path: &Path, request: &Request) -> Result<Option<String>, Error> {
     let mut stream = match UnixStream::connect(path) {
         Ok(stream) => stream,
         Err(error) => {
-            return match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(None),
-                _ => Err(cannot(error)),
-            };
+            let nobody = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+            return if nobody.contains(&error.kind()) { Ok(None) } else { Err(cannot(error)) };
         }
     };
     let asked = (|| {
@@ -169,7 +167,7 @@ pub fn ask(path: &Path, request: &Request) -> Result<Option<String>, Error> {
         let mut said = String::new();
         BufReader::new(stream).take(ANSWER_MAX).read_line(&mut said)?;
         said.pop().filter(|end| *end == '\n').ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok(said)
+        io::Result::Ok(said)
     })();
     asked.map(Some).map_err(cannot)
 }

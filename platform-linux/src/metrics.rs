@@ -31,7 +31,16 @@ impl Metrics {
     #[must_use]
     pub fn new(file: PathBuf) -> Self {
         let verdicts = [0; Verdict::ALL.len()];
-        Self { file, verdicts, moved: 0, skipped: 0, tripped: 0, passes: 0, incomplete: 0, last: None }
+        Self {
+            file,
+            verdicts,
+            moved: 0,
+            skipped: 0,
+            tripped: 0,
+            passes: 0,
+            incomplete: 0,
+            last: None,
+        }
     }
 
     /// Counts an audit.

@@ -131,7 +131,9 @@ fn steadied(line: &str) -> String {
             }
         } else if is_date {
             after_date = true;
-        } else if is_number(bare) && (UNITS.contains(&next) || words.get(at.wrapping_sub(1)) == Some(&"as")) {
+        } else if is_number(bare)
+            && (UNITS.contains(&next) || words.get(at.wrapping_sub(1)) == Some(&"as"))
+        {
             steady.push("N".to_owned());
         } else {
             steady.push((*word).to_owned());

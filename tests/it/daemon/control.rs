@@ -83,8 +83,8 @@ fn a_daemon_is_asked_where_it_is_and_told_to_move_again() {
 
 /// The file with this ending in a directory, if there is one.
 fn find(dir: &Path, ending: &str) -> Option<PathBuf> {
-    let entries = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
-    entries.into_iter().find(|path| path.extension().is_some_and(|it| it == ending))
+    let mut entries = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
+    entries.find(|path| path.extension().is_some_and(|it| it == ending))
 }
 
 /// Asks until there is an answer: what is waited for happens in another process.
