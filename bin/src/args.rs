@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
-use self::daemon::{Pause, Rearm, Resume, Status};
+use self::daemon::{List, Pause, Rearm, Resume, Status};
 use self::quarantine::Quarantine;
 
 /// Audit the container databases of an OpenStack Swift node.
@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Once(Once),
     Check(Check),
     Conf(Conf),
+    List(List),
     Status(Status),
     Pause(Pause),
     Resume(Resume),

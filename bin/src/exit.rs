@@ -6,7 +6,7 @@ use martlet_core::audit::Ended;
 /// Could not run: usage, configuration, a path that does not exist.
 pub(crate) const CANNOT_RUN: u8 = 1;
 /// Damage was found.
-const DAMAGE: u8 = 2;
+pub(crate) const DAMAGE: u8 = 2;
 /// Something was to be audited and could not be.
 pub(crate) const INCOMPLETE: u8 = 3;
 

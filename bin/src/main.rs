@@ -6,6 +6,7 @@ mod control;
 mod daemon;
 mod exit;
 mod json;
+mod list;
 mod log;
 mod output;
 mod quarantine;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Once(once) => audit::once(once),
         Command::Check(check) => audit::check(check),
         Command::Conf(asked) => conf::show(&asked.conf),
+        Command::List(asked) => list::show(asked),
         Command::Status(asked) => status::show(asked),
         Command::Pause(asked) => control::pause(asked),
         Command::Resume(asked) => control::resume(asked),

@@ -15,7 +15,7 @@ use martlet_platform_linux::control::{Request, ask};
 use martlet_platform_linux::drive::Standing;
 use martlet_platform_linux::instance;
 use martlet_platform_linux::logging::one_line;
-use martlet_platform_linux::state::Store;
+use martlet_platform_linux::state::{Store, findings};
 use serde_json::{Map, Value, json};
 
 use crate::args::daemon::Status;
@@ -47,6 +47,11 @@ fn gather(settings: &Settings, conf: &Path) -> Result<Value, String> {
     }
     if status["pid"].is_null() {
         status["pid"] = holder.map_or(Value::Null, Value::from);
+    }
+    if let Some(place) = &settings.state_path {
+        // The daemon keeps them within a minute.
+        let found = findings::read(place, conf).map_err(|error| error.to_string())?;
+        status["findings"] = found.map_or(0, |found| found.open).into();
     }
     status["conf"] = conf.display().to_string().into();
     Ok(status)
@@ -199,6 +204,9 @@ fn told(status: &Value) -> Vec<String> {
         let audited = last["audited"].as_u64().unwrap_or_default();
         lines.push(format!("last pass: {whole}, {audited} databases in {took}, ended {date}"));
         lines.extend(counted(last));
+    }
+    if let Some(found) = status["findings"].as_u64().filter(|found| 0 < *found) {
+        lines.push(format!("{found} found and not mended: martlet list {conf}"));
     }
     for device in status["devices"].as_array().into_iter().flatten() {
         lines.push(told_device(device));

@@ -19,7 +19,7 @@ use log::{LevelFilter, Metadata, Record, SetLoggerError};
 use martlet_core::conf::{Level, LogFormat};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::syslog::{Syslog, SyslogAt};
+use crate::syslog::{Syslog, SyslogAt, severity};
 
 /// The target of a record at Swift's level NOTICE, between INFO and WARNING.
 pub const NOTICE: &str = "martlet::notice";
@@ -75,7 +75,8 @@ impl Logger {
     #[must_use]
     pub fn new(conf: LogConf) -> Self {
         let syslog = Syslog::new(&conf.at, conf.facility, 0);
-        Self(Mutex::new(Sinks { conf, syslog, console: Console::default(), line: String::new() }))
+        let console = Console { journal: is_journal(), ..Console::default() };
+        Self(Mutex::new(Sinks { conf, syslog, console, line: String::new() }))
     }
 
     /// Takes a conf that was read again. Lines lost before are still told of.
@@ -130,11 +131,22 @@ impl log::Log for Logger {
         syslog.send(level, &conf.tag, line);
         if conf.console {
             line.push('\n');
+            if console.journal {
+                line.insert_str(0, &format!("<{}>", severity(level)));
+            }
             console.write(line.as_bytes());
         }
     }
 
     fn flush(&self) {}
+}
+
+/// Whether stderr is the stream that systemd connected to the journal: `JOURNAL_STREAM` has its device
+/// and inode, and stays set when somebody redirects stderr.
+fn is_journal() -> bool {
+    let Some(said) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    let found = rustix::fs::fstat(io::stderr());
+    found.is_ok_and(|found| said.to_str() == Some(&format!("{}:{}", found.st_dev, found.st_ino)))
 }
 
 /// Makes the object of a record: `log_format = json`. It is never cut, so that it stays JSON; a
@@ -235,6 +247,8 @@ pub fn one_line(text: &str) -> String {
 /// Stderr under `-v`. A reader who stops reading costs lines, not the daemon.
 #[derive(Debug, Default)]
 struct Console {
+    /// It leads to systemd's journal, which takes a level before each line (`sd-daemon(3)`).
+    journal: bool,
     stalled: bool,
     lost: u64,
 }

@@ -178,7 +178,7 @@ fn udp(to: SocketAddr) -> io::Result<Link> {
 }
 
 /// Syslog's number for a level (`SysLogHandler.priority_map`, with Swift's NOTICE).
-const fn severity(level: Level) -> u8 {
+pub(crate) const fn severity(level: Level) -> u8 {
     match level {
         Level::Critical => 2,
         Level::Error => 3,

@@ -3,6 +3,21 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
+/// List what the daemon has found and nobody has mended, with the command that mends it.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "list")]
+pub(crate) struct List {
+    /// swift's container-server.conf, or a directory of *.conf
+    #[argh(positional, arg_name = "CONF")]
+    pub(crate) conf: PathBuf,
+    /// one JSON object a finding on stdout, and nothing else there
+    #[argh(switch)]
+    pub(crate) json: bool,
+    /// only what was last seen within so long: 7d, 12h, 90m, 45s
+    #[argh(option, arg_name = "TIME")]
+    pub(crate) since: Option<String>,
+}
+
 /// Say where the daemon is: pass, rate, time left, findings, breakers.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand, name = "status")]

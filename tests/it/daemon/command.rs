@@ -321,3 +321,24 @@ fn no_name_writes_a_line_of_its_own() {
     let all = text(&said.stdout) + &text(&said.stderr);
     assert!(all.contains("x#012#033[2Jdamaged.db") && !all.contains('\x1b'), "{all}");
 }
+
+#[test]
+fn the_journal_gets_the_level_of_each_line() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (dir, tree) = (TempDir::new().expect("a folder"), Tree::new());
+    let _sound = tree.add("sda", named("small"));
+    let conf = conf(dir.path(), tree.devices(), "daemonize = false");
+    for (is_stream, begin) in [(true, "<6>container-auditor: "), (false, "container-auditor: ")] {
+        let path = dir.path().join("stderr");
+        let stderr = fs::File::create(&path).expect("a file");
+        let of = if is_stream { stderr.metadata() } else { fs::metadata(dir.path()) };
+        let of = of.expect("inspected");
+        let mut command = Command::new(martlet());
+        command.arg("run").arg("-v").arg(&conf).stderr(stderr);
+        command.env("JOURNAL_STREAM", format!("{}:{}", of.dev(), of.ino()));
+        assert!(command.status().expect("it runs").success());
+        let log = fs::read_to_string(&path).expect("text");
+        let line = log.lines().find(|line| line.contains("Begin container audit"));
+        assert!(line.is_some_and(|line| line.starts_with(begin)), "{begin}: {log}");
+    }
+}

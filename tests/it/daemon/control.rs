@@ -6,6 +6,7 @@ use std::process::Command;
 
 use martlet_tests::command::martlet;
 use martlet_tests::daemon::{Running, conf};
+use martlet_tests::damage;
 use martlet_tests::fixtures::named;
 use martlet_tests::tree::Tree;
 use serde_json::Value;
@@ -79,6 +80,29 @@ fn a_daemon_is_asked_where_it_is_and_told_to_move_again() {
     assert_eq!(daemon.end().1.code(), Some(0));
     let (code, text) = ask(&["status"], &conf);
     assert!(code == Some(0) && text.contains("does not run") && text.contains("sda"), "{text}");
+}
+
+#[test]
+fn what_was_found_is_listed_with_the_command_that_mends_it() {
+    let (dir, tree) = (TempDir::new().expect("a folder"), Tree::new());
+    let placed = tree.add("sda", named("small"));
+    damage::truncate(&placed.db(), 0);
+    let conf = conf(dir.path(), tree.devices(), "interval = 0");
+    assert_eq!(ask(&["list"], &conf), (Some(0), String::new()), "nobody has looked");
+    let mut daemon = Running::start(&conf);
+    daemon.until("Container audit pass completed");
+    let _ended = daemon.end();
+    let (code, text) = ask(&["list"], &conf);
+    let mends = format!("mv {} {}/sda/quarantined", placed.dir.display(), tree.devices().display());
+    for words in ["damaged", "stat-empty-file", "first seen 2", "reported", &mends] {
+        assert!(code == Some(2) && text.contains(words), "{words}: {text}");
+    }
+    let (_, json) = ask(&["list", "--json", "--since", "1h"], &conf);
+    let found: Value = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
+    assert_eq!(found["codes"][0], "stat-empty-file");
+    assert!(found["command"].as_str().is_some_and(|command| command.contains(&mends)));
+    let (_, text) = ask(&["status"], &conf);
+    assert!(text.contains("1 found and not mended"), "{text}");
 }
 
 /// The file with this ending in a directory, if there is one.

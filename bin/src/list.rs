@@ -1,0 +1,191 @@
+//! `martlet list CONF`: what was found and is not mended, and how to mend it.
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+
+use martlet_core::report::Date;
+use martlet_core::verdict::FindingCode;
+use martlet_platform_linux::clock;
+use martlet_platform_linux::conf;
+use martlet_platform_linux::logging::{Shown, one_line};
+use martlet_platform_linux::state::findings::{Action, Finding, read};
+use serde_json::json;
+
+use crate::args::daemon::List;
+use crate::exit::DAMAGE;
+use crate::{output, span};
+
+/// `martlet list`.
+pub(crate) fn show(asked: &List) -> Result<ExitCode, String> {
+    let settings = conf::load(&asked.conf).map_err(|error| error.to_string())?;
+    let since = asked.since.as_deref().map(span::read).transpose()?;
+    let Some(place) = &settings.state_path else {
+        return Err("state_path is empty, so findings are not kept".to_owned());
+    };
+    let list = read(place, &asked.conf).map_err(|error| error.to_string())?.unwrap_or_default();
+    let mut findings = list.findings;
+    findings.retain(|it| it.closed.is_none());
+    if let Some(since) = since {
+        let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        let after = clock::wall().as_micros().saturating_sub(micros);
+        findings.retain(|it| after <= it.last.as_micros());
+    }
+    findings.sort_by(|one, other| one.path.cmp(&other.path));
+    let conf = quoted(asked.conf.as_os_str().as_bytes());
+    let mut lines: Vec<String> = if asked.json {
+        findings.iter().map(|it| object(it, &conf)).collect()
+    } else {
+        findings.iter().flat_map(|it| told(it, &conf)).collect()
+    };
+    if 0 < list.unlisted && !asked.json {
+        lines.push(format!("and {} more for which there was no room", list.unlisted));
+    }
+    let code = if list.open == 0 { ExitCode::SUCCESS } else { ExitCode::from(DAMAGE) };
+    output::print(lines, code)
+}
+
+fn told(finding: &Finding, conf: &str) -> Vec<String> {
+    let path = Shown(finding.path.as_os_str().as_bytes());
+    let name = match (&finding.account, &finding.container) {
+        (Some(account), Some(container)) => {
+            format!("{}/{}  {path}", Shown(account), Shown(container))
+        }
+        _ => path.to_string(),
+    };
+    let codes = finding.codes.join("  ");
+    let (first, last) = (Date(finding.first), Date(finding.last));
+    let seen = format!("  first seen {first}, last {last}, {} times; ", finding.times);
+    let done = match &finding.action {
+        Action::Reported => "reported".to_owned(),
+        Action::Moved(to) => format!("moved to {}", Shown(to.as_os_str().as_bytes())),
+        Action::Left(why) => format!("not moved: {}", one_line(why)),
+    };
+    let mut lines =
+        vec![format!("{:<14} {name}  {codes}", one_line(&finding.verdict)), seen + &done];
+    lines.extend(next(finding).map(|next| format!("  {next}")));
+    lines.push(format!("  {}", command(finding, conf)));
+    lines
+}
+
+fn object(finding: &Finding, conf: &str) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (action, to) = match &finding.action {
+        Action::Reported => ("reported", None),
+        Action::Moved(to) => ("moved", Some(text(to.as_os_str().as_bytes()))),
+        Action::Left(why) => ("left", Some(why.clone())),
+    };
+    json!({
+        "path": text(finding.path.as_os_str().as_bytes()),
+        "device": text(finding.device.as_bytes()),
+        "account": finding.account.as_deref().map(text),
+        "container": finding.container.as_deref().map(text),
+        "verdict": finding.verdict,
+        "codes": finding.codes,
+        "first": finding.first.as_secs(),
+        "last": finding.last.as_secs(),
+        "times": finding.times,
+        "action": action,
+        "action_detail": to,
+        "next": next(finding),
+        "command": command(finding, conf),
+    })
+    .to_string()
+}
+
+/// What to do, by the gravest code.
+fn next(finding: &Finding) -> Option<&'static str> {
+    let first = finding.codes.first()?;
+    let code = FindingCode::ALL.into_iter().find(|code| code.word() == first)?;
+    Some(code.advice().next)
+}
+
+/// The command that does it, or shows more where a person has to decide.
+fn command(finding: &Finding, conf: &str) -> String {
+    if let Action::Moved(to) = &finding.action {
+        return format!("martlet quarantine show {conf} {}", quoted(to.as_os_str().as_bytes()));
+    }
+    let path = &finding.path;
+    let is_damaged = finding.codes.iter().any(|code| !code.starts_with("place-"));
+    let hash = path.parent().filter(|_| is_damaged && finding.verdict == "damaged");
+    match (hash, path.ancestors().nth(5)) {
+        (Some(hash), Some(device)) if device.file_name().is_some() => {
+            let to = quoted(device.join("quarantined/containers").as_os_str().as_bytes());
+            format!("mkdir -p {to} && mv {} {to}/", quoted(hash.as_os_str().as_bytes()))
+        }
+        _ => format!("martlet check --deep {}", quoted(path.as_os_str().as_bytes())),
+    }
+}
+
+/// A word for a shell: as it is if that is plain, else in quotes; bytes that are no text as `$'\ooo'`.
+fn quoted(bytes: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:@%,".contains(byte);
+    if !bytes.is_empty() && bytes.iter().all(is_plain) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    let mut word = String::from("$'");
+    for byte in bytes {
+        match byte {
+            b'\'' | b'\\' => word.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => word.push(char::from(*byte)),
+            other => {
+                let _ = write!(word, "\\{other:03o}");
+            }
+        }
+    }
+    word.push('\'');
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use martlet_core::time::Wall;
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_word_is_one_word_for_a_shell() {
+        for (bytes, word) in [
+            (&b"/srv/node/sda"[..], "/srv/node/sda"),
+            (b"a b", "$'a b'"),
+            (b"it's\n\xff", "$'it\\'s\\012\\377'"),
+            (b"", "$''"),
+        ] {
+            assert_eq!(quoted(bytes), word);
+        }
+    }
+
+    #[test]
+    fn each_finding_has_the_command_that_mends_it() {
+        let finding = |verdict: &str, code: &str, action| Finding {
+            path: PathBuf::from("/srv/node/sda/containers/7/abc/HASH/HASH.db"),
+            device: "sda".into(),
+            account: None,
+            container: None,
+            verdict: verdict.to_owned(),
+            codes: vec![code.to_owned()],
+            first: Wall::default(),
+            last: Wall::default(),
+            times: 1,
+            action,
+            closed: None,
+        };
+        let moved = Action::Moved(PathBuf::from("/srv/node/sda/quarantined/containers/HASH"));
+        for (finding, expected) in [
+            (
+                finding("damaged", "structure-corrupt", moved),
+                "martlet quarantine show x.conf /srv/node/sda/quarantined/containers/HASH",
+            ),
+            (
+                finding("damaged", "rows-hash", Action::Reported),
+                "mkdir -p /srv/node/sda/quarantined/containers && \
+                 mv /srv/node/sda/containers/7/abc/HASH /srv/node/sda/quarantined/containers/",
+            ),
+            (
+                finding("misplaced", "place-hash", Action::Reported),
+                "martlet check --deep /srv/node/sda/containers/7/abc/HASH/HASH.db",
+            ),
+        ] {
+            assert_eq!(command(&finding, "x.conf"), expected);
+        }
+    }
+}
