@@ -21,8 +21,8 @@ use nix::unistd::Pid;
 
 use crate::steps::Step;
 
-/// Kills, if no number is given.
-pub(crate) const KILLS: usize = 200;
+/// Kills that are tried, if no number is given; some come too late for their call.
+pub(crate) const KILLS: usize = 240;
 /// Databases of the node: each eighth is empty, each eighth is quarantined, the others are sound.
 const DATABASES: u32 = 33;
 /// Audits before the stop that every second kill comes after.
