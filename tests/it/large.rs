@@ -12,9 +12,9 @@ use martlet_tests::damage;
 use martlet_tests::fixtures::named;
 use martlet_tests::tree::Tree;
 
-/// Where the content begins that the test adds: beyond what 32 bits can say. The hole before it takes no
+/// Where the content begins that the test adds, 6 GiB: beyond what 32 bits can say. The hole before it takes no
 /// room on disk.
-const FAR: u64 = 5 << 30;
+const FAR: u64 = 6 << 30;
 
 /// Where an SQLite file says how many pages it has ("The Database Header", § 1.3.7).
 const PAGE_COUNT_AT: usize = 28;

@@ -26,4 +26,7 @@ mod syslog;
 mod tidy;
 
 mod bare_metal;
+mod corpus;
+mod promises;
+mod faults;
 mod large;

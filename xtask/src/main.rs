@@ -11,6 +11,7 @@ mod deep_healthy;
 mod deep_swift;
 mod demo;
 mod dist;
+mod faults;
 mod fixtures;
 mod footprint;
 mod kills;
@@ -21,6 +22,7 @@ mod planted;
 mod same_as_swift;
 mod sandbox;
 mod steps;
+mod strace;
 mod swift_venv;
 mod target;
 mod toolchain;
@@ -40,6 +42,7 @@ cargo xtask deep-bench  what a deep audit costs, beside integrity_check and a C 
 cargo xtask deep-healthy [DATABASES [SEED]]    Swift's brokers write at random; a deep audit finds nothing
 cargo xtask deep-swift    what Swift makes of the damage that a deep audit is tested with, into tests/golden
 cargo xtask count       instructions a database costs in page reader and gate, against their bounds
+cargo xtask faults [--all] [NAME]    every fault that can be made: a share of it, or all (root, strace)
 cargo xtask no-alloc    core names no allocator; a library that has one is found to
 cargo xtask stop-times    how long the daemon takes to end on SIGTERM, in each state
 cargo xtask planted     plant each bug of tests/bugs; the exhaustive test must find it
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         ["deep-bench"] => deep_bench::run(),
         ["deep-healthy", words @ ..] => deep_healthy::run(words),
         ["deep-swift"] => deep_swift::run(),
+        ["faults", words @ ..] => faults::run(words),
         ["no-alloc"] => no_alloc::run(),
         ["stop-times"] => stop_times(),
         ["planted"] => planted::run(),

@@ -1,0 +1,96 @@
+//! `cargo xtask faults [--all | NAME]`: every fault that can be made, and what is left afterwards.
+//!
+//! After each: no crash, no hang, no false quarantine, no database's turn lost, recon cache and state
+//! valid, and the audited tree as it was, but for what the audit may recover or move. A fault that is
+//! not survived is an error; how many of each kind fired is printed.
+mod calls;
+mod devices;
+mod disks;
+mod files;
+mod night;
+mod node;
+mod pass;
+mod process;
+mod races;
+mod tree;
+
+use std::process::Command;
+
+use martlet_tests::command::martlet;
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// What every change has time for.
+    Share,
+    /// All of it.
+    All,
+}
+
+/// Faults of one kind that fired, all of them survived.
+#[derive(Debug)]
+struct Survived {
+    what: String,
+    fired: usize,
+}
+
+type Suite = fn(Extent) -> Result<Vec<Survived>, String>;
+
+/// What `NAME` may be.
+const SUITES: [(&str, Suite); 7] = [
+    ("calls", calls::run),
+    ("devices", devices::devices),
+    ("disks", disks::disks),
+    ("process", process::process),
+    ("tree", tree::tree),
+    ("races", races::races),
+    ("files", files::files),
+];
+
+/// Set where the mounts are this program's own.
+const OWN_MOUNTS: &str = "MARTLET_OWN_MOUNTS";
+
+/// Runs the suites that `words` name, or all.
+///
+/// # Errors
+/// What was not survived, or why it could not be tried.
+#[expect(clippy::print_stdout, reason = "a command prints its result")]
+pub(crate) fn run(words: &[&str]) -> Result<(), String> {
+    let (extent, wanted) = match words {
+        [] => (Extent::Share, None),
+        ["--all"] => (Extent::All, None),
+        ["--all", name] | [name, "--all"] => (Extent::All, Some(*name)),
+        [name] => (Extent::Share, Some(*name)),
+        _ => return Err("usage: cargo xtask faults [--all] [NAME]".to_owned()),
+    };
+    let suites: Vec<_> =
+        SUITES.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name)).collect();
+    if suites.is_empty() {
+        let names: Vec<_> = SUITES.iter().map(|(name, _)| *name).collect();
+        return Err(format!("no such kind of fault; there are {}", names.join(", ")));
+    }
+    let _built = martlet();
+    if !nix::unistd::geteuid().is_root() {
+        return Err("faults needs root: it mounts devices that it makes fail".to_owned());
+    }
+    if std::env::var_os(OWN_MOUNTS).is_none() {
+        let own =
+            std::env::current_exe().map_err(|e| format!("cannot find the own program: {e}"))?;
+        let mut again = Command::new("unshare");
+        again.args(["--mount", "--propagation", "private"]).arg(own).arg("faults").args(words);
+        return crate::steps::run_shown(again.env(OWN_MOUNTS, "1"));
+    }
+    let (mut lines, mut wrong) = (Vec::new(), Vec::new());
+    for (name, suite) in suites {
+        let step = crate::steps::Step::begin(name);
+        match suite(extent) {
+            Ok(survived) => lines.extend(survived),
+            Err(why) => wrong.push(format!("{name}: {why}")),
+        }
+        step.end("");
+    }
+    for Survived { what, fired } in &lines {
+        println!("{fired:>8} fired and survived: {what}");
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
