@@ -17,6 +17,8 @@ pub(super) struct Account {
     pub(super) device: Option<Device>,
     /// When each database that was found and not yet reported was first looked at.
     pub(super) open: Vec<Mono>,
+    /// When the last look, or move, was answered, until the audit is reported.
+    pub(super) answered: Option<Mono>,
     /// The last look said damage.
     pub(super) damaged: bool,
     /// The second look said so too, on a device that is well.
@@ -135,6 +137,9 @@ impl Ledger {
     /// Takes the answer that `lane` gives to `step`.
     pub(super) fn told(&mut self, lane: Lane, step: &Step<'_>, event: &Event<'_>) {
         let account = &mut self.accounts[usize::from(lane.0)];
+        if matches!(step, Step::Check(_) | Step::Dig(_) | Step::Confirm(..) | Step::Move(..)) {
+            account.answered = Some(self.now.mono);
+        }
         match (step, event) {
             (Step::Devices, Event::Device { disk, past }) if self.disks.len() < DEVICES => {
                 self.disks.push(*disk);

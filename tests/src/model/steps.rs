@@ -108,12 +108,11 @@ impl Ledger {
                 assert!(cleared, "the second look counts, not the first");
                 if taken {
                     self.audited += 1;
-                    let looked = self.now.mono; // one of the open ones; which one is its affair
-                    let done = account
-                        .open
-                        .iter()
-                        .position(|at| *at == looked || looked.since(*at) == audited.took);
-                    account.open.remove(done.unwrap_or(0));
+                    // One of those found: the one that took so long until its last answer. Where the
+                    // answer went by, the newest: none is then taken for older than it is.
+                    let until = account.answered.take().unwrap_or(self.now.mono);
+                    let done = account.open.iter().position(|at| until.since(*at) == audited.took);
+                    account.open.remove(done.unwrap_or(account.open.len() - 1));
                     match audited.judged.counts {
                         Counts::Passed => self.window.0 += 1,
                         Counts::Failed => self.window.1 += 1,
