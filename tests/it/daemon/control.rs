@@ -40,7 +40,9 @@ fn a_pause_outlasts_a_restart_and_ends_when_told() {
     assert_eq!(status(&conf)["running"], false);
 
     let daemon = Running::start(&conf);
-    let socket = loop_until(|| find(&dir.path().join("state"), "sock"));
+    let state = dir.path().join("state");
+    daemon.until_so("it has a socket", |_| find(&state, "sock").is_some());
+    let socket = find(&state, "sock").expect("it is there");
     assert_eq!(fs::metadata(&socket).expect("there").permissions().mode() & 0o777, 0o660);
     assert_eq!(ask(&["pause", "--time", "2h"], &conf), (Some(0), "paused for 2 h 0 min\n".into()));
     let now = status(&conf);
@@ -50,10 +52,10 @@ fn a_pause_outlasts_a_restart_and_ends_when_told() {
 
     assert_eq!(status(&conf)["running"], false, "its socket is there, and nobody listens");
     let daemon = Running::start(&conf);
-    let _there = loop_until(|| status(&conf)["paused_seconds"].as_u64());
+    daemon.until_so("it is paused again", |_| status(&conf)["paused_seconds"].is_u64());
     assert_eq!(ask(&["resume"], &conf), (Some(0), "resumed\n".into()));
     assert!(status(&conf)["paused_seconds"].is_null());
-    assert!(find(&dir.path().join("state"), "pause").is_none(), "nothing is left of it");
+    assert!(find(&state, "pause").is_none(), "nothing is left of it");
     let (code, text) = ask(&["pause", "--time", "8d"], &conf);
     assert!(code == Some(1) && text.contains("at most"), "{text}");
     assert_eq!(daemon.end().1.code(), Some(0));
@@ -67,7 +69,8 @@ fn a_daemon_is_asked_where_it_is_and_told_to_move_again() {
     let conf = conf(dir.path(), tree.devices(), "interval = 0");
     let mut daemon = Running::start(&conf);
     daemon.until("Container audit pass completed");
-    let last = loop_until(|| Some(status(&conf)).filter(|it| !it["last_pass"].is_null()));
+    daemon.until_so("it knows its last pass", |_| !status(&conf)["last_pass"].is_null());
+    let last = status(&conf);
     assert_eq!(last["last_pass"]["verdicts"]["sound"], 1, "{last}");
     assert_eq!(last["devices"][0]["name"], "sda");
     assert_eq!(last["devices"][0]["breaker"], "armed");
@@ -109,15 +112,4 @@ fn what_was_found_is_listed_with_the_command_that_mends_it() {
 fn find(dir: &Path, ending: &str) -> Option<PathBuf> {
     let mut entries = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
     entries.find(|path| path.extension().is_some_and(|it| it == ending))
-}
-
-/// Asks until there is an answer: what is waited for happens in another process.
-fn loop_until<T>(ask: impl Fn() -> Option<T>) -> T {
-    const ASKS_MAX: u32 = 2000;
-    (0..ASKS_MAX)
-        .find_map(|_| {
-            std::thread::yield_now();
-            ask()
-        })
-        .expect("it happens")
 }
