@@ -170,6 +170,9 @@ fn told(status: &Value) -> Vec<String> {
     lines.push(match (runs, status["phase"].as_str()) {
         (true, Some(phase)) => format!("runs{by} on {conf}: {phase}"),
         (true, None) => format!("runs{by} on {conf}, and keeps no socket to be asked on"),
+        (false, _) if status["devices"].is_null() => {
+            format!("does not run on {conf}, and left nothing")
+        }
         (false, _) => format!("does not run on {conf}; this is what it left"),
     });
     let span = |value: &Value| value.as_u64().map(|seconds| Span(Duration::from_secs(seconds)));

@@ -38,6 +38,8 @@ fn a_pause_outlasts_a_restart_and_ends_when_told() {
     let (code, text) = ask(&["pause"], &conf);
     assert!(code == Some(1) && text.contains("no daemon runs on"), "{text}");
     assert_eq!(status(&conf)["running"], false);
+    let (code, text) = ask(&["status"], &conf);
+    assert!(code == Some(0) && text.contains("and left nothing"), "{text}");
 
     let daemon = Running::start(&conf);
     let state = dir.path().join("state");
