@@ -27,6 +27,6 @@ mod tidy;
 
 mod bare_metal;
 mod corpus;
-mod promises;
 mod faults;
 mod large;
+mod promises;

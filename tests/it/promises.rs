@@ -24,7 +24,8 @@ fn each_promise_of_the_readme_names_tests_that_are_there() {
     let mut files = Vec::new();
     sources(&here.join("it"), &mut files);
     let code: String = files.iter().map(|file| fs::read_to_string(file).expect("read")).collect();
-    let rows = section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise"));
+    let rows =
+        section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise"));
     let mut promises = 0;
     for row in rows {
         let tests: Vec<&str> = row.split('`').skip(1).step_by(2).collect();

@@ -182,9 +182,7 @@ impl Pass {
             CANNOT_RUN
         } else if said("damaged") || said("misplaced") {
             DAMAGE
-        } else if UNSEEN.iter().any(|it| said(it))
-            || !self.skipped.is_empty()
-        {
+        } else if UNSEEN.iter().any(|it| said(it)) || !self.skipped.is_empty() {
             INCOMPLETE
         } else {
             0
