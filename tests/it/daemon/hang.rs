@@ -13,6 +13,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+/// What starts a command with SIGINT as it is by default: whoever runs the tests in the background has
+/// it ignored, and children inherit that.
+const BY_DEFAULT: [&str; 2] = ["env", "--default-signal=INT,TERM"];
+
 /// Tracing a process, each time it opens `file`: the kernel begins ten minutes later.
 struct Slow {
     strace: Child,
@@ -108,7 +112,7 @@ fn whoever_reads_a_conf_at_its_start_can_be_ended_at_once() {
     .enumerate()
     {
         let log = dir.path().join(format!("trace-{row}"));
-        let words = [&[program.as_str()], words].concat();
+        let words = [&BY_DEFAULT, &[program.as_str()][..], words].concat();
         let Some(slow) = Slow::new(&path, log, &words) else { return };
         let opener = slow.opener();
         // A signal that is not blocked and has its default action ends a process that waits.
@@ -129,14 +133,16 @@ fn whoever_reads_a_conf_at_its_start_can_be_ended_at_once() {
 #[test]
 fn whoever_types_paths_can_end_it() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let mut command = Command::new(martlet());
-        command.args(["check", "-"]).stdin(Stdio::piped());
+        let mut command = Command::new(BY_DEFAULT[0]);
+        command.arg(BY_DEFAULT[1]).arg(martlet()).args(["check", "-"]).stdin(Stdio::piped());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the command starts");
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("a PID"));
         let end = clock::mono().after(PATIENCE);
         let status = || fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        while !status().contains("State:\tS") {
+        let waits =
+            |status: &str| status.contains("Name:\tmartlet\n") && status.contains("State:\tS");
+        while !waits(&status()) {
             assert!(clock::mono() < end, "it never waits: {}", status());
             std::thread::yield_now();
         }
