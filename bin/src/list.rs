@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
+use martlet_core::advice::MAKE_INDEX;
 use martlet_core::report::Date;
 use martlet_core::verdict::FindingCode;
 use martlet_platform_linux::clock;
@@ -105,14 +106,23 @@ fn command(finding: &Finding, conf: &str) -> String {
         return format!("martlet quarantine show {conf} {}", quoted(to.as_os_str().as_bytes()));
     }
     let path = &finding.path;
-    let is_damaged = finding.codes.iter().any(|code| !code.starts_with("place-"));
+    let shown = quoted(path.as_os_str().as_bytes());
+    if finding.codes == [FindingCode::RowsIndex.word()] {
+        return format!("sqlite3 {shown} '{MAKE_INDEX}'");
+    }
+    // For these the hash directory is not what moves, or a person has to look first.
+    let stays =
+        [FindingCode::StatPending, FindingCode::StatShardRange, FindingCode::RowsShardRange];
+    let goes =
+        |it: &String| !it.starts_with("place-") && !stays.iter().any(|code| code.word() == it);
+    let is_damaged = finding.codes.iter().any(goes);
     let hash = path.parent().filter(|_| is_damaged && finding.verdict == "damaged");
     match (hash, path.ancestors().nth(5)) {
         (Some(hash), Some(device)) if device.file_name().is_some() => {
             let to = quoted(device.join("quarantined/containers").as_os_str().as_bytes());
             format!("mkdir -p {to} && mv {} {to}/", quoted(hash.as_os_str().as_bytes()))
         }
-        _ => format!("martlet check --deep {}", quoted(path.as_os_str().as_bytes())),
+        _ => format!("martlet check --deep {shown}"),
     }
 }
 
@@ -179,6 +189,16 @@ mod tests {
                 finding("damaged", "rows-hash", Action::Reported),
                 "mkdir -p /srv/node/sda/quarantined/containers && \
                  mv /srv/node/sda/containers/7/abc/HASH /srv/node/sda/quarantined/containers/",
+            ),
+            (
+                finding("damaged", "rows-index", Action::Reported),
+                "sqlite3 /srv/node/sda/containers/7/abc/HASH/HASH.db 'BEGIN IMMEDIATE; DROP INDEX IF \
+                 EXISTS ix_object_deleted_name; CREATE INDEX ix_object_deleted_name ON object \
+                 (deleted, name); COMMIT'",
+            ),
+            (
+                finding("damaged", "stat-pending", Action::Reported),
+                "martlet check --deep /srv/node/sda/containers/7/abc/HASH/HASH.db",
             ),
             (
                 finding("misplaced", "place-hash", Action::Reported),

@@ -23,6 +23,11 @@ const COMPARE: &str =
 const MOVE_AWAY: &str = "Move the hash directory away if another replica is sound.";
 const NOT_SQL: &str = "Damage, or a tool that wrote to the database.";
 
+/// What makes the index of Swift's objects anew, also one that is gone or over other columns or
+/// rows, which `REINDEX` leaves as it is. It needs no function of Swift's.
+pub const MAKE_INDEX: &str = "BEGIN IMMEDIATE; DROP INDEX IF EXISTS ix_object_deleted_name; \
+                              CREATE INDEX ix_object_deleted_name ON object (deleted, name); COMMIT";
+
 impl FindingCode {
     /// What it means, and what to do next.
     #[must_use]
@@ -110,9 +115,9 @@ impl FindingCode {
                 "The index does not hold what the table holds, or not in order, or is missing, so \
                  listings can miss objects.",
                 "Damage of an index page, or a tool that wrote to the database.",
-                "Run sqlite3 FILE 'REINDEX ix_object_deleted_name': it makes the index anew from the \
-                 table. If there is no such index, or rows-hash is found too, move the hash directory \
-                 away instead.",
+                "Make the index anew from the table: sqlite3 FILE 'BEGIN IMMEDIATE; DROP INDEX IF EXISTS \
+                 ix_object_deleted_name; CREATE INDEX ix_object_deleted_name ON object (deleted, name); \
+                 COMMIT'. If rows-hash is found too, move the hash directory away instead.",
             ),
             Self::RowsValue => (
                 "A row holds a value that Swift never writes, such as a name that is no text; found is \
