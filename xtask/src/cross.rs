@@ -1,5 +1,6 @@
-//! `cargo xtask cross build|test [TRIPLE]`: the static ARM binaries, and the tests under emulation.
+//! `cargo xtask cross build|test|core [TRIPLE]`: the static ARM binaries, and the tests under emulation.
 //!
+//! `test` runs all of them, `core` those of the core alone, which need neither SQLite nor the command.
 //! The emulator translates each program and hands its system calls to this machine's kernel. So page
 //! reader, SQLite, paths and arithmetic are tested as ARM runs them; times and memory are not ARM's, and
 //! what asks the kernel about the process itself sees the emulator. [`LEFT_OUT`] says which tests those are.
@@ -15,7 +16,7 @@ use crate::steps::{Step, output, run as run_quietly, run_shown};
 use crate::target::{Purpose, Target};
 use crate::toolchain::{Toolchain, cargo_home, remap};
 
-const USAGE: &str = "usage: cargo xtask cross build|test [TRIPLE]";
+const USAGE: &str = "usage: cargo xtask cross build|test|core [TRIPLE]";
 
 /// Tests that are not run under emulation: a part of their names, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
@@ -31,6 +32,15 @@ const TEST_PROFILE: [&str; 3] = [
     "profile.dev.package.libsqlite3-sys.opt-level=1",
     "profile.dev.package.martlet-tests.opt-level=1",
 ];
+
+/// What cargo is asked for: every test, and the programs that tests start.
+const ALL: [&str; 2] = [
+    "test --no-run --workspace --exclude xtask --lib --bins --tests",
+    "build --package martlet --bins",
+];
+
+/// The core's own tests, which start none and need no SQLite.
+const CORE: [&str; 1] = ["test --no-run --package martlet-core --lib"];
 
 /// The command's binary in a target folder.
 const BINARY: &str = "martlet";
@@ -50,7 +60,8 @@ pub(crate) fn run(args: &[&str]) -> Result<(), String> {
             let toolchain = Toolchain::ready(&targets, Purpose::Ship)?;
             targets.into_iter().try_for_each(|target| build(&toolchain, target).map(drop))
         }
-        "test" => test(&Toolchain::ready(&targets, Purpose::Test)?, &targets),
+        "test" => test(&Toolchain::ready(&targets, Purpose::Test)?, &targets, &ALL),
+        "core" => test(&Toolchain::ready(&targets, Purpose::Test)?, &targets, &CORE),
         _ => Err(USAGE.to_owned()),
     }
 }
@@ -86,14 +97,14 @@ pub(crate) fn build_in(
 }
 
 /// Runs the tests for each target under its emulator, while those for the next one are built.
-fn test(toolchain: &Toolchain, targets: &[Target]) -> Result<(), String> {
+fn test(toolchain: &Toolchain, targets: &[Target], orders: &[&str]) -> Result<(), String> {
     for (name, why) in LEFT_OUT {
         eprintln!("left out under emulation: {name}: {why}");
     }
     thread::scope(|threads| {
         let mut runs = Vec::new();
         for target in targets {
-            let built = build_tests(toolchain, *target)?;
+            let built = build_tests(toolchain, *target, orders)?;
             runs.push(threads.spawn(move || built.run()));
         }
         let failed = runs.into_iter().map(|run| run.join().expect("it returns its errors"));
@@ -102,14 +113,13 @@ fn test(toolchain: &Toolchain, targets: &[Target]) -> Result<(), String> {
     })
 }
 
-/// Builds the tests for `target`, and the programs that they start.
-fn build_tests(toolchain: &Toolchain, target: Target) -> Result<Built, String> {
+/// Has cargo build for `target` what `orders` ask for.
+fn build_tests(toolchain: &Toolchain, target: Target, orders: &[&str]) -> Result<Built, String> {
     let triple = target.triple();
     let emulator = toolchain.emulator(target)?.ok_or("no emulator for this target")?;
     let step = Step::begin(&format!("building the tests for {triple}"));
     let mut built = Built { target, emulator, tests: Vec::new(), programs: Vec::new() };
-    let tests = "test --no-run --workspace --exclude xtask --lib --bins --tests";
-    for words in [tests, "build --package martlet --bins"] {
+    for words in orders {
         let mut cargo = toolchain.cargo(target, Purpose::Test, &[])?;
         cargo.args(words.split(' '));
         cargo.args(["--quiet", "--locked", "--message-format=json", "--target", triple]);
@@ -157,13 +167,12 @@ impl Built {
     /// Runs all of them; an error names those that failed.
     fn run(&self) -> Result<(), String> {
         let command = self.programs.iter().find(|program| program.ends_with(BINARY));
-        let command = command.ok_or("cargo built no command")?;
         let mut failed = Vec::new();
         for Test { program, folder } in &self.tests {
             let step = Step::begin(&format!("{}: {}", self.target.triple(), program.display()));
             let mut test = Command::new(&self.emulator);
             test.arg(program).args(LEFT_OUT.iter().flat_map(|(name, _)| ["--skip", name]));
-            test.env("MARTLET_COMMAND", command).current_dir(folder);
+            test.envs(command.map(|command| ("MARTLET_COMMAND", command))).current_dir(folder);
             match run_shown(&mut test) {
                 Ok(()) => step.end(""),
                 Err(error) => failed.push(error),

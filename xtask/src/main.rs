@@ -48,7 +48,7 @@ cargo xtask stop-times    how long the daemon takes to end on SIGTERM, in each s
 cargo xtask planted     plant each bug of tests/bugs; the exhaustive test must find it
 cargo xtask kills [KILLS]    kill the daemon at system calls of a pass, and start it again
 cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs PyPI the first time)
-cargo xtask cross build|test [TRIPLE]    the static ARM binaries, and the tests under emulation
+cargo xtask cross build|test|core [TRIPLE]  the static ARM binaries, and the tests under emulation
 cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
 cargo xtask footprint    size, memory and wake-ups against their budgets
 cargo xtask million     peak memory of a pass over a million databases (4 GB of disk)
