@@ -96,7 +96,8 @@ impl<'a> Said<'a> {
 /// One auditor, shared by its lanes and by those who give orders.
 #[derive(Debug)]
 pub struct Drive<const LANES: usize> {
-    auditor: Mutex<Auditor<LANES, DEVICES_MAX>>,
+    /// Boxed before anything moves it: up to 400 KB, which a stack would keep for every move.
+    auditor: Box<Mutex<Auditor<LANES, DEVICES_MAX>>>,
     wake: Condvar,
     stop: Arc<AtomicBool>,
     ground: Ground,
@@ -127,7 +128,7 @@ impl<const LANES: usize> Drive<LANES> {
     pub fn new(conf: &Conf, ground: Ground, may_recover: bool, seed: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         Self {
-            auditor: Mutex::new(Auditor::new(conf, clock::now(), seed)),
+            auditor: auditor(conf, seed),
             wake: Condvar::new(),
             ground,
             targets: RwLock::new(Vec::new()),
@@ -160,13 +161,10 @@ impl<const LANES: usize> Drive<LANES> {
     #[must_use]
     pub fn keeping(self, store: Store) -> Self {
         let saved = store.load();
-        let auditor = self.auditor.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let auditor = match saved.head.pass {
-            Some(spent) => auditor.resumed(clock::now(), spent),
-            None => auditor,
-        };
-        let (auditor, saved) = (Mutex::new(auditor), Mutex::new(saved.entries));
-        Self { auditor, saved, store: Some(store), ..self }
+        if let Some(spent) = saved.head.pass {
+            self.lock().resume(clock::now(), spent);
+        }
+        Self { saved: Mutex::new(saved.entries), store: Some(store), ..self }
     }
 
     /// The same, keeping what it finds.
@@ -389,4 +387,11 @@ impl<const LANES: usize> Drive<LANES> {
     fn lock(&self) -> MutexGuard<'_, Auditor<LANES, DEVICES_MAX>> {
         self.auditor.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An auditor, on the heap. Never in its caller's frame: one with all its lanes would have a process
+/// that wants one lane touch room for all of them.
+#[inline(never)]
+fn auditor<const LANES: usize>(conf: &Conf, seed: u64) -> Box<Mutex<Auditor<LANES, DEVICES_MAX>>> {
+    Box::new(Mutex::new(Auditor::new(conf, clock::now(), seed)))
 }

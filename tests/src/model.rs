@@ -67,7 +67,8 @@ impl Model {
     #[must_use]
     pub fn resumed(self) -> Self {
         let spent = Duration::from_secs(9);
-        let auditor = self.auditor.resumed(self.ledger.now, spent);
+        let mut auditor = self.auditor;
+        auditor.resume(self.ledger.now, spent);
         Self { auditor, ledger: Ledger { resumed: true, spent, ..self.ledger } }
     }
 

@@ -187,11 +187,11 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         }
     }
 
-    /// The same auditor, which goes on at once with a pass that a restart broke off after `spent`.
-    /// Devices that the pass is done with are not walked again.
-    #[must_use]
-    pub fn resumed(self, start: Now, spent: Duration) -> Self {
-        Self { phase: Phase::Resting { until: start.mono }, resumed: Some(spent), ..self }
+    /// Has it go on at once with a pass that a restart broke off after `spent`. Devices that the pass
+    /// is done with are not walked again. In place: an auditor is too large to be moved about.
+    pub fn resume(&mut self, start: Now, spent: Duration) {
+        self.phase = Phase::Resting { until: start.mono };
+        self.resumed = Some(spent);
     }
 
     /// Whether the pass in progress, or to come, is one that a restart broke off.
