@@ -32,6 +32,14 @@ fn answer(script: &str) -> String {
     [judged.verdict.word()].into_iter().chain(codes).collect::<Vec<_>>().join(" ")
 }
 
+/// A table of this making with one row of `value`, then given another rule.
+fn broken_rule(making: &str, value: &str, rule: &str) -> String {
+    format!(
+        "{making}; INSERT INTO more VALUES ({value}); PRAGMA writable_schema = ON; \
+         UPDATE sqlite_master SET sql = '{rule}' WHERE name = 'more'; PRAGMA writable_schema = OFF"
+    )
+}
+
 fn names(path: &Path) -> usize {
     std::fs::read_dir(path.parent().expect("a folder")).expect("it can be listed").count()
 }
@@ -48,6 +56,10 @@ fn every_answer_makes_sense() {
             "CREATE TRIGGER more AFTER INSERT ON object BEGIN {ENDLESS} SELECT count(*) FROM n; END"
         )),
         ("sound", format!("CREATE VIEW more AS {ENDLESS} SELECT i FROM n")),
+        // Somebody's own tables, and their rules that their own rows break.
+        ("sound", broken_rule("CREATE TABLE more (a int)", "NULL", "CREATE TABLE more (a int not null)")),
+        ("sound", broken_rule("CREATE TABLE more (a ANY) STRICT", "'x'", "CREATE TABLE more (a INT) STRICT")),
+        ("sound", broken_rule("CREATE TABLE more (a int)", "1", "CREATE TABLE more (a int CHECK (a > 1))")),
         ("sound", "PRAGMA page_size = 512; VACUUM".to_owned()),
         ("sound", "PRAGMA page_size = 65536; VACUUM".to_owned()),
         // Its rows are not in a b-tree of its own rowids, or not where Swift reads them.
