@@ -2,6 +2,7 @@
 //! calendar that steps.
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use martlet_tests::world::{Day, World};
 
@@ -26,6 +27,21 @@ fn a_month_goes_as_in_the_golden_table() {
         assert_eq!(found, expected, "line {} of {GOLDEN}", line + 1);
     }
     assert_eq!(table.len(), golden.len(), "{GOLDEN} has as many lines");
+}
+
+#[test]
+fn a_device_that_stalls_delays_no_other_by_more_than_an_audit() {
+    const STALLED: usize = 1;
+    // At a rate of one a second, an audit is a second and the longest look.
+    const AN_AUDIT: Duration = Duration::from_millis(1_020);
+    let plain = World::<4>::first_reports(&[]);
+    let stalled = World::<4>::first_reports(&[(STALLED, 0, 7_200)]);
+    for (device, (plain, stalled)) in plain.iter().zip(&stalled).enumerate() {
+        assert_eq!(plain.len(), stalled.len(), "none is left out on device {device}");
+        let late = plain.iter().zip(stalled).filter(|(plain, late)| **plain + AN_AUDIT < **late);
+        let late = late.count();
+        assert_eq!(0 < late, device == STALLED, "device {device}: {late} were later");
+    }
 }
 
 fn rows(table: &mut String, lanes: usize, days: &[Day]) {

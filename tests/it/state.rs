@@ -144,6 +144,16 @@ fn another_disk_under_a_name_is_walked_from_its_beginning() {
 }
 
 #[test]
+fn two_names_of_one_disk_have_a_place_each() {
+    let node = Node::new(4);
+    let devices = node.devices();
+    std::os::unix::fs::symlink(devices.join("sda"), devices.join("sdb")).expect("linked");
+    assert_eq!(disk(&devices.join("sda")), disk(&devices.join("sdb")), "one and the same");
+    assert_eq!(node.run("", 0, 3, 9), [0, 1, 2]);
+    assert_eq!(node.run("", 0, 99, 1), [2, 3, 0, 1, 2, 3], "the other name is not passed over");
+}
+
+#[test]
 fn a_tripped_breaker_outlasts_a_restart_but_not_a_new_conf() {
     let node = Node::new(9);
     assert_eq!(node.run("", 2, 5, 9).len(), 5);

@@ -13,7 +13,7 @@ use martlet_core::quarantine::{Around, Siblings};
 use martlet_core::time::Mono;
 use martlet_core::walk::{Floor, Trouble, Walked};
 
-use self::node::{DAY, DEVICES, DISKS, EIO, Node};
+use self::node::{DAY, DEVICES, DISKS, EIO, Node, STALLS, Stall};
 
 /// What a lane is at.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,8 @@ pub struct Day {
     pub refused: u32,
     /// Directories passed over.
     pub skipped: u32,
+    /// Times that what is kept over a restart was saved.
+    pub saves: u32,
     /// Hourly windows, and all that they counted.
     pub windows: [u64; 2],
 }
@@ -79,6 +81,32 @@ impl<const LANES: usize> World<LANES> {
     /// A node that is switched on now: one audit a second, a pass every twelve hours.
     #[must_use]
     pub fn new() -> Self {
+        Self::with(&STALLS)
+    }
+
+    /// When each device's databases were reported first, from the start, in order: of a day on which
+    /// this device does not answer for so many seconds; all answer if it is none.
+    #[must_use]
+    pub fn first_reports(stall: &'static [Stall]) -> Vec<Vec<Duration>> {
+        let mut world = Self::with(stall);
+        world.turn_all();
+        world.node.days.push(Day::default());
+        let end = world.node.start.after(DAY);
+        while let Some(next) = world.next().filter(|next| *next <= end) {
+            world.leap(next);
+        }
+        let start = world.node.start;
+        let databases = world.node.databases.chunks(world.node.databases.len() / DEVICES);
+        let times = |it: &[node::Database]| {
+            let times = it.iter().filter_map(|database| database.reported);
+            let mut times: Vec<_> = times.map(|at| at.since(start)).collect();
+            times.sort_unstable();
+            times
+        };
+        databases.map(times).collect()
+    }
+
+    fn with(stalls: &'static [Stall]) -> Self {
         let conf = Conf {
             mode: Mode::Forever,
             interval: Duration::from_secs(12 * 3600),
@@ -89,7 +117,7 @@ impl<const LANES: usize> World<LANES> {
             deep: DeepConf::default(),
         };
         let mono = Mono::from_nanos(1 << 40);
-        let node = Node::new(&conf, mono, LANES as u64);
+        let node = Node::new(&conf, mono, LANES as u64, stalls);
         let auditor = Auditor::new(&conf, node.now(mono), 7);
         Self { auditor, lanes: [Doing::Free; LANES], mono, node }
     }

@@ -16,7 +16,7 @@
 //!             Wait                   while the gate is shut
 //!             Save                   at most once a minute
 //!     Report(Ended)
-//!     Save                           unless that was done within the last minute
+//!     Save                           once the last time was a minute ago, while it waits
 //!     Wait until the interval is over, or Exit
 //! ```
 mod devices;
@@ -36,7 +36,7 @@ use self::lane::State;
 pub use self::lane::{Fate, Lane};
 use self::random::Random;
 pub use self::shelf::{BUSY_AFTER, SHELF};
-pub use self::standing::Doing;
+pub use self::standing::{Doing, STALLED_AFTER};
 pub use self::step::{
     Audited, Conf, Depth, Ended, Event, HASH_END_MAX, HashConf, Mode, Order, Report, Second, Step,
     Tripped,
@@ -108,6 +108,12 @@ impl Saves {
     /// Whether a minute has passed since the last save.
     fn is_due_at_end(&self, now: Mono) -> bool {
         self.last.is_none_or(|last| SAVE_EVERY <= now.since(last))
+    }
+
+    /// From when what a pass left unsaved is to be saved between two passes; none if there is nothing.
+    fn due_at_rest(&self) -> Option<Mono> {
+        let due = self.last.map_or(Mono::from_nanos(0), |last| last.after(SAVE_EVERY));
+        self.unsaved.then_some(due)
     }
 
     fn begin(&mut self, now: Mono) {

@@ -100,7 +100,14 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             return Stage::Rest(state.shelf.due().unwrap_or(now.mono));
         }
         match self.phase {
-            Phase::Resting { until } if now.mono < until => Stage::Rest(until),
+            Phase::Resting { until } if now.mono < until => match self.saves.due_at_rest() {
+                Some(due) if due <= now.mono && self.conf.mode == Mode::Forever => {
+                    self.saves.begin(now.mono);
+                    Stage::Save
+                }
+                Some(due) if self.conf.mode == Mode::Forever => Stage::Rest(until.min(due)),
+                Some(_) | None => Stage::Rest(until),
+            },
             Phase::Resting { .. } => {
                 if !self.others_idle(index) {
                     return Stage::Rest(Mono::FAR);

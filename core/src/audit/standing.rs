@@ -5,6 +5,10 @@ use super::lane::Stage;
 use super::{Auditor, Device, Lane, Phase};
 use crate::time::Mono;
 
+/// A step on a device that has lasted so long: the device does not answer. Linux gives a disk 30 s for
+/// a command, and tries again.
+pub const STALLED_AFTER: Duration = Duration::from_secs(60);
+
 /// What a lane is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Doing {
@@ -31,6 +35,17 @@ pub enum Doing {
 }
 
 impl Doing {
+    /// Whether it is a step that a device answers, and nobody else.
+    #[must_use]
+    pub const fn is_of_device(self) -> bool {
+        match self {
+            Self::Walking | Self::Looking | Self::Digging | Self::Moving => true,
+            Self::Idle | Self::Saying | Self::Rate | Self::Debt | Self::Locks | Self::Paused => {
+                false
+            }
+        }
+    }
+
     /// In words, for people.
     #[must_use]
     pub const fn words(self) -> &'static str {

@@ -31,7 +31,12 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 return true;
             }
             (Stage::Walk, Event::Walked(walked)) => self.walked(index, now, walked),
-            (Stage::Hit(..), Event::Reported) | (Stage::Save, Event::Saved) => Stage::Next,
+            (Stage::Hit(..), Event::Reported) => Stage::Next,
+            (Stage::Save, Event::Saved) => {
+                self.saves.unsaved &= !matches!(self.phase, Phase::Resting { .. });
+                self.stand(index, Stage::Next);
+                return true; // a pass does not begin meanwhile
+            }
             (Stage::Check(source), Event::Checked(seen)) => self.checked(index, now, source, &seen),
             (Stage::Dig(source), Event::Dug(dug)) => self.dug(index, now, source, dug),
             (Stage::Confirm(source, depth), Event::Confirmed(second)) => {

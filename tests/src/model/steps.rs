@@ -23,6 +23,11 @@ impl Ledger {
         match step {
             Step::Wait(until) => {
                 assert!(self.now.mono < *until, "a wait lies in the future");
+                let rests = !self.sweeping && self.began.is_some() && *until < Mono::FAR;
+                if rests && self.unsaved && !paused && self.conf.mode == Mode::Forever {
+                    let within = *until <= self.now.mono.after(SAVE_EVERY);
+                    assert!(within, "what a pass has left unsaved is saved within a minute");
+                }
                 self.accounts[place].waits = Some(*until).filter(|until| *until < Mono::FAR);
                 return Some(*until);
             }

@@ -1,7 +1,7 @@
 //! The played side of a [`super::World`]: disks, clocks, databases, and the account of what was said.
 use std::time::Duration;
 
-use martlet_core::audit::{BUSY_AFTER, Conf, Device, Ended, Report, Step};
+use martlet_core::audit::{BUSY_AFTER, Conf, Device, Ended, Report, SAVE_EVERY, Step};
 use martlet_core::check::{Cell, Code, Fault, Seen, Stat};
 use martlet_core::gate::BUFFER;
 use martlet_core::tally::{WINDOW, Window};
@@ -22,8 +22,8 @@ const BUSY: i32 = 5;
 
 /// How long a look takes on each device, in milliseconds.
 const LOOK_MS: [u64; DEVICES] = [1, 1, 5, 20];
-/// A device does not answer on this day: the device, the day, and for how many seconds.
-const STALLS: [(usize, u32, u64); 3] = [(1, 3, 4), (1, 4, 7_200), (3, 9, 600)];
+/// The stalls of the month.
+pub(super) const STALLS: [Stall; 3] = [(1, 3, 4), (1, 4, 7_200), (3, 9, 600)];
 /// The calendar steps at the beginning of a day by so many seconds.
 const STEPS: [(u64, i64); 4] =
     [(5, 3_600), (11, -10_800), (15, -1_500_000_000), (16, 1_500_000_000)];
@@ -41,12 +41,17 @@ enum Kind {
     Junk,
 }
 
+/// A device does not answer on this day: the device, the day, and for how many seconds.
+pub(super) type Stall = (usize, u32, u64);
+
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Database {
     pub(super) moved: bool,
     /// Audits reported in this pass.
     audits: u32,
     first_look: Option<Mono>,
+    /// Its first report of all.
+    pub(super) reported: Option<Mono>,
     /// Others hold its lock until then.
     locked: Mono,
 }
@@ -56,6 +61,9 @@ pub(super) struct Database {
 pub(super) struct Node {
     conf: Conf,
     lanes: u64,
+    stalls: &'static [Stall],
+    /// Something was audited since the last save.
+    unsaved: bool,
     pub(super) start: Mono,
     pub(super) databases: Vec<Database>,
     pub(super) paths: Vec<Vec<u8>>,
@@ -73,7 +81,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(conf: &Conf, start: Mono, lanes: u64) -> Self {
+    pub(super) fn new(conf: &Conf, start: Mono, lanes: u64, stalls: &'static [Stall]) -> Self {
         let path = |number: usize| {
             let (partition, hash) = (number % 64, format!("{number:032x}"));
             let device = number / DATABASES;
@@ -83,6 +91,8 @@ impl Node {
         Self {
             conf: conf.clone(),
             lanes,
+            stalls,
+            unsaved: false,
             start,
             databases: vec![Database::default(); DEVICES * DATABASES],
             paths: (0..DEVICES * DATABASES).map(path).collect(),
@@ -120,10 +130,16 @@ impl Node {
         match step {
             Step::Wait(until) => {
                 assert!(now < *until, "a wait lies in the future");
+                let kept = self.lanes != 1 || !self.unsaved || *until <= now.after(SAVE_EVERY);
+                assert!(kept, "what was found is saved within a minute");
                 Doing::Waits(*until)
             }
             Step::Exit => Doing::Left,
-            Step::Save => works(20, Answer::Saved),
+            Step::Save => {
+                self.unsaved = false;
+                self.day().saves += 1;
+                works(20, Answer::Saved)
+            }
             Step::Devices => works(2, Answer::Devices),
             Step::Walk(Device(device)) => {
                 let answer = self.walk(lane, usize::from(*device), now);
@@ -147,7 +163,7 @@ impl Node {
     /// Milliseconds for which a device does not answer, once on the day of it.
     fn stall(&self, at: usize) -> u64 {
         let (today, device) = (self.today(), at / DATABASES);
-        let stalled = STALLS.iter().find(|it| it.0 == device && it.1 == today);
+        let stalled = self.stalls.iter().find(|it| it.0 == device && it.1 == today);
         let is_first = at % DATABASES == 500 && self.day_passes() == 0;
         stalled.filter(|_| is_first).map_or(0, |it| it.2 * 1000)
     }
@@ -208,9 +224,11 @@ impl Node {
             Report::Hit(..) => self.day().skipped += 1,
             Report::Tripped(tripped) => panic!("too little is damaged here to trip: {tripped:?}"),
             Report::Audited(audited) => {
+                self.unsaved = true;
                 let at = place(audited.path.as_bytes());
                 let database = &mut self.databases[at];
                 database.audits += 1;
+                database.reported = database.reported.or(Some(now));
                 let waited = now.since(database.first_look.unwrap_or(now));
                 let verdict = audited.judged.verdict;
                 assert!(verdict != Verdict::Busy || BUSY_AFTER <= waited, "busy after {waited:?}");
