@@ -1,18 +1,20 @@
 //! The daemon: `martlet run`, and everything under Swift's name.
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use martlet_core::audit::{Conf, HashConf, Mode, Order, Report};
+use martlet_core::audit::{Conf, HashConf, Mode, Order, Report, STALLED_AFTER};
+use martlet_core::report::Date;
 use martlet_core::tally::Totals;
 use martlet_platform_linux::again::Again;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, ConfError, Settings};
-use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
+use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said, Stall};
 use martlet_platform_linux::instance::{self, Instance, InstanceError};
-use martlet_platform_linux::logging::{LogConf, Logger, NOTICE};
+use martlet_platform_linux::logging::{LogConf, Logger, NOTICE, Name};
 use martlet_platform_linux::metrics::Metrics;
 use martlet_platform_linux::notify::{Note, Notify};
 use martlet_platform_linux::privilege::{self, Stderr};
@@ -27,6 +29,7 @@ use crate::audit::{GRACE, SWIFT_CONF, seed};
 use crate::control;
 use crate::exit;
 use crate::settings;
+use crate::status;
 
 /// What a reload changes; all else needs a restart.
 const RELOADED: [&str; 15] = [
@@ -180,6 +183,13 @@ impl Daemon {
         signals::watch(blocked, GRACE, hand)
             .map_err(|error| format!("cannot wait for signals: {error}"))?;
 
+        if mode == Mode::Forever {
+            let watched = Arc::clone(&drive);
+            std::thread::Builder::new()
+                .name("stalls".to_owned())
+                .spawn(move || watched.watch(STALLED_AFTER, &stalled))
+                .map_err(|error| format!("cannot start the thread that watches: {error}"))?;
+        }
         let pause = |span| drive.pause(span);
         let last_window = match mode {
             Mode::Once => LastWindow::Dropped,
@@ -200,6 +210,20 @@ impl Daemon {
         notify.tell(Note::Stopping);
         let stopped = drive.is_stopped().then(Totals::default);
         Ok(ended.into_inner().unwrap_or_else(PoisonError::into_inner).or(stopped))
+    }
+}
+
+/// Says that a device does not answer, or does again.
+fn stalled(device: &Path, stall: Stall) {
+    let device = Name(device.as_os_str().as_bytes());
+    match stall {
+        Stall::Lasts(span) => {
+            let since = Date(status::before(span));
+            log::warn!("{device}: has not answered since {since}; what works on it waits");
+        }
+        Stall::Over(span) => {
+            log::warn!("{device}: answers again, after {} s", span.as_secs());
+        }
     }
 }
 

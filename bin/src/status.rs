@@ -10,6 +10,7 @@ use martlet_core::report::Date;
 use martlet_core::tally::Totals;
 use martlet_core::time::Wall;
 use martlet_core::verdict::Verdict;
+use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, Settings};
 use martlet_platform_linux::control::{Request, ask};
 use martlet_platform_linux::drive::Standing;
@@ -102,6 +103,7 @@ pub(crate) fn of(standing: &Standing, last: Option<(Wall, Ended)>) -> Value {
                 "share": share(device.share),
                 "done": device.past.done,
                 "doing": device.doing.map(Doing::words),
+                "stalled_since": device.stalled.map(|span| before(span).as_secs()),
                 "found": device.past.found,
                 "databases": device.past.databases,
                 "skipped": device.past.skipped,
@@ -143,6 +145,12 @@ pub(crate) fn of(standing: &Standing, last: Option<(Wall, Ended)>) -> Value {
         "last_pass": last,
         "devices": devices,
     })
+}
+
+/// The moment so long ago, by the calendar.
+pub(crate) fn before(span: Duration) -> Wall {
+    let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+    Wall::from_micros(clock::wall().as_micros().saturating_sub(micros))
 }
 
 /// A share of 0 to 1, to a thousandth.
@@ -242,6 +250,10 @@ fn told_device(device: &Value) -> String {
     }
     let doing = device["doing"].as_str();
     let _ = write!(line, "  {}", doing.unwrap_or(if done { "done" } else { "waiting" }));
+    if let Some(since) = device["stalled_since"].as_i64() {
+        let date = Date(Wall::from_micros(since.saturating_mul(1_000_000)));
+        let _ = write!(line, "; has not answered since {date}");
+    }
     if device["breaker"] == "tripped" {
         line.push_str("; nothing more is moved: look at the device, then martlet rearm");
     }

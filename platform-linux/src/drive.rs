@@ -4,6 +4,7 @@
 //! than the audit. One lane is the calling thread.
 mod job;
 mod keep;
+mod stall;
 mod standing;
 
 use std::borrow::Cow;
@@ -24,6 +25,7 @@ use martlet_core::walk::Floor;
 
 use self::job::Job;
 use self::keep::Mark;
+pub use self::stall::Stall;
 pub use self::standing::{DeviceStanding, Standing, parts};
 use crate::check::CheckConf;
 use crate::clock;
@@ -112,6 +114,7 @@ pub struct Drive<const LANES: usize> {
     /// How long the last try of a deep look may hold a lock.
     hold: Mutex<Duration>,
     watchdog: Arc<Watchdog>,
+    begun: Arc<stall::Begun<LANES>>,
     /// What a deep look needs of this process.
     process: Around,
 }
@@ -141,6 +144,7 @@ impl<const LANES: usize> Drive<LANES> {
             hold: Mutex::new(conf.deep.hold),
             stop,
             watchdog: Arc::default(),
+            begun: Arc::new(stall::Begun::new()),
         }
     }
 
@@ -230,7 +234,7 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     fn lane(&self, lane: Lane, say: &(dyn Fn(&Said<'_>) + Sync)) {
-        let mut hands = Hands::new(self.check.clone(), self.around());
+        let mut hands = Hands::new(self.check.clone(), self.around(lane));
         let mut path = DbPath::EMPTY;
         let mut turn = Turn { auditor: self.lock(), now: clock::now() };
         while let Some(job) = self.next(lane, turn, &mut hands, &mut path) {
@@ -260,16 +264,6 @@ impl<const LANES: usize> Drive<LANES> {
         }
     }
 
-    /// What a lane's deep looks need: a long one feeds the watchdog by what it reads.
-    fn around(&self) -> Around {
-        let (watchdog, tell) = (Arc::clone(&self.watchdog), Arc::clone(&self.process.tell));
-        let tell = move |progress: Progress| {
-            watchdog.progress(clock::mono());
-            tell(progress);
-        };
-        Around { tell: Arc::new(tell), ..self.process.clone() }
-    }
-
     fn hold(&self) -> Duration {
         *self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -288,10 +282,12 @@ impl<const LANES: usize> Drive<LANES> {
             let since = auditor.waiting_since(lane);
             match Job::of(&auditor.poll(lane, now), progress, since, path) {
                 Ok(job) => {
+                    self.begun.at(lane, now.mono);
                     self.watchdog.begin();
                     return Some(job);
                 }
                 Err(Some(until)) => {
+                    self.begun.rests(lane);
                     hands.let_go();
                     let until = until.min(self.watchdog.rest(now.mono));
                     auditor = clock::wait(&self.wake, auditor, until);

@@ -13,6 +13,7 @@ mod mount;
 mod reader;
 mod walk;
 
+mod stall;
 mod state;
 
 mod breaker;

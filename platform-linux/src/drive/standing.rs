@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use martlet_core::audit::{Device, Doing, Lane, Order, Past};
+use martlet_core::audit::{Device, Doing, Lane, Order, Past, STALLED_AFTER};
 use martlet_core::left::{WHOLE, together};
 use martlet_core::tally::Totals;
 
@@ -43,6 +43,8 @@ pub struct DeviceStanding {
     pub past: Past,
     /// What a lane is at on it, if one is.
     pub doing: Option<Doing>,
+    /// For how long it has not answered, if it is [`STALLED_AFTER`] or longer.
+    pub stalled: Option<Duration>,
 }
 
 impl<const LANES: usize> Drive<LANES> {
@@ -53,19 +55,26 @@ impl<const LANES: usize> Drive<LANES> {
         let (now, auditor) = (clock::now(), self.lock());
         let kept = self.kept();
         let lanes = u8::try_from(LANES).unwrap_or(u8::MAX);
-        let lanes: Vec<_> = (0..lanes).map(|lane| auditor.doing(Lane(lane), now.mono)).collect();
+        let lanes: Vec<_> = (0..lanes)
+            .map(|lane| {
+                let (device, doing) = auditor.doing(Lane(lane), now.mono);
+                let span = self.begun.since(Lane(lane)).map(|since| now.mono.since(since));
+                (device, doing, span.filter(|span| STALLED_AFTER <= *span && doing.is_of_device()))
+            })
+            .collect();
         let mut devices: Vec<DeviceStanding> = targets
             .iter()
             .zip(0..)
             .filter_map(|(target, row)| {
                 let past = auditor.past(Device(row))?;
                 let share = kept.get(usize::from(row)).map_or(0, |mark| mark.share);
-                let at = lanes.iter().find(|(device, _)| *device == Some(Device(row)));
+                let at = lanes.iter().find(|lane| lane.0 == Some(Device(row)));
                 Some(DeviceStanding {
                     name: target.path().file_name().unwrap_or_default().to_owned(),
                     share: if past.done { WHOLE } else { share.min(WHOLE) },
                     past,
-                    doing: at.map(|(_, doing)| *doing),
+                    doing: at.map(|lane| lane.1),
+                    stalled: at.and_then(|lane| lane.2),
                 })
             })
             .collect();
