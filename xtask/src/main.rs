@@ -21,6 +21,7 @@ mod nodes;
 mod planted;
 mod same_as_swift;
 mod sandbox;
+mod state_writes;
 mod steps;
 mod strace;
 mod swift_venv;
@@ -57,6 +58,7 @@ cargo xtask dist        tarball, Debian package and SHA256SUMS for each processo
 cargo xtask dist try    install, upgrade and purge the Debian package beside Debian's Swift (root)
 cargo xtask dist twice  build in two folders with two umasks, and compare the bytes
 cargo xtask sandbox     the daemon under what its unit allows, without systemd (root)
+cargo xtask state-writes    what the daemon writes for a save, and on a day
 cargo xtask units       what systemd thinks of the units: no warning, and little exposure
 ";
 
@@ -93,6 +95,7 @@ fn main() -> ExitCode {
         ["same-as-swift", more @ ..] => same_as_swift::run(more),
         ["dist", words @ ..] => dist::run(words),
         ["sandbox"] => sandbox::run(),
+        ["state-writes"] => state_writes::run(),
         ["units"] => units::run(),
         _ => Err(format!("usage:\n{USAGE}")),
     };
