@@ -12,7 +12,7 @@ use martlet_core::page::{
 };
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom};
+use rustix::fs::{Advice, AtFlags, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::teach;
@@ -100,6 +100,9 @@ impl Reader {
         let empty_pending = !beside.has_pending() || is_empty(dir, beside);
         beside.ask(regular, empty_pending, Rules::ALL)?;
 
+        // Without it the kernel reads ahead from the start of a file, about as much as is asked for.
+        // What cannot be advised is read all the same.
+        let _unheard = rustix::fs::fadvise(&file, 0, None, Advice::Random);
         let page1 = read_at(&file, &mut self.page1, 0)?;
         let bytes = rustix::fs::seek(&file, SeekFrom::End(0)).map_err(|_| Rule::Unreadable)?;
         let schemas = self.variants.iter().map(AsRef::as_ref);

@@ -74,6 +74,7 @@ static void look(int dir, const char *hash)
     struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510 };
     if (fcntl(file, F_OFD_SETLK, &lock) == 0) {
         list(dir, NULL, 0);
+        posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
         if (pread(file, page1, PAGE, 0) == PAGE && 8 * PAGE <= lseek(file, 0, SEEK_END)
             && pread(file, pages, sizeof pages, 8 * PAGE) == (ssize_t)sizeof pages)
             databases++;
