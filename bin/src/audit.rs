@@ -18,7 +18,7 @@ use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
 use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::privilege;
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
-use martlet_platform_linux::signals::{self, Blocked, Signal};
+use martlet_platform_linux::signals::{self, Blocked, Descriptors, Signal};
 use martlet_platform_linux::statsd::Statsd;
 
 use crate::args::{Check, Once};
@@ -177,7 +177,7 @@ impl Pass {
             Signal::Stop(_) => stopped.order(Order::Stop),
             Signal::Reload | Signal::Status => log::info!("{}", stopped.status()),
         };
-        signals::watch(blocked, GRACE, hand)
+        signals::watch(blocked, GRACE, Descriptors::Own, hand)
             .map_err(|error| format!("cannot wait for signals: {error}"))?;
         let pause = |span| drive.pause(span);
         let reporter = Reporter {

@@ -19,7 +19,7 @@ use martlet_platform_linux::metrics::Metrics;
 use martlet_platform_linux::notify::{Note, Notify};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
-use martlet_platform_linux::signals::{self, Blocked, Signal, Stop};
+use martlet_platform_linux::signals::{self, Blocked, Descriptors, Signal, Stop};
 use martlet_platform_linux::state::Store;
 use martlet_platform_linux::state::findings::Findings;
 use martlet_platform_linux::syslog::SyslogAt;
@@ -180,7 +180,7 @@ impl Daemon {
                 notes.tell(Note::Status(&status));
             }
         };
-        signals::watch(blocked, GRACE, hand)
+        signals::watch(blocked, GRACE, Descriptors::Shared, hand)
             .map_err(|error| format!("cannot wait for signals: {error}"))?;
 
         if mode == Mode::Forever {

@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal as Number};
 
 /// What somebody outside asks of the daemon.
@@ -33,6 +34,17 @@ pub enum Stop {
 #[derive(Debug)]
 pub struct Blocked(SigSet);
 
+/// Whose file descriptors the waiting thread has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Descriptors {
+    /// The process's, as threads do.
+    Shared,
+    /// A copy of those open when [`watch`] is called, if the kernel lets it: `hand` then uses none
+    /// that is opened later. A process whose other work is one thread pays for it: where descriptors
+    /// are shared the kernel counts references at every call, a thirtieth of what an audit costs.
+    Own,
+}
+
 /// Neither thread calls deep: a closure of the caller's and a log line.
 const STACK_BYTES: usize = 256 * 1024;
 
@@ -47,7 +59,8 @@ pub fn block() -> io::Result<Blocked> {
 }
 
 /// Starts the thread that waits for signals and calls `hand` with each, one after the other: what
-/// may take long belongs elsewhere ([`crate::again::Again`]).
+/// may take long belongs elsewhere ([`crate::again::Again`]). It returns when that thread has its
+/// `descriptors`: a copy of one that is under a database's lock would hold that lock to the end.
 ///
 /// `grace` after the first [`Signal::Stop`] the process ends with exit code 0 whatever its other
 /// threads do, `hand` included: a lane inside a long read cannot be interrupted, and nothing that a
@@ -55,35 +68,46 @@ pub fn block() -> io::Result<Blocked> {
 pub fn watch(
     Blocked(set): Blocked,
     grace: Duration,
+    descriptors: Descriptors,
     mut hand: impl FnMut(Signal) + Send + 'static,
 ) -> io::Result<()> {
     let thread = thread::Builder::new().name("signals".into()).stack_size(STACK_BYTES);
     let mut stopping = false;
-    let watcher = move || loop {
-        let signal = match set.wait() {
-            Ok(Number::SIGTERM) => Signal::Stop(Stop::Term),
-            Ok(Number::SIGINT) => Signal::Stop(Stop::Int),
-            Ok(Number::SIGHUP) => Signal::Reload,
-            Ok(_) => Signal::Status,
-            Err(error) => {
-                // With nobody waiting the signals' defaults must work, or only SIGKILL would.
-                log::error!("cannot wait for signals: {error}");
-                if let Err(error) = set.thread_unblock() {
-                    log::error!("cannot unblock signals: {error}");
-                }
-                return;
-            }
-        };
-        // `timeout` and process groups send it twice; the grace is counted from the first.
-        if matches!(signal, Signal::Stop(_)) && !stopping {
-            stopping = true;
-            if let Err(error) = end_after(grace) {
-                log::error!("cannot start the thread that ends the process: {error}");
-            }
+    let (apart, is_apart) = channel();
+    let watcher = move || {
+        if descriptors == Descriptors::Own {
+            // Where a sandbox forbids it, they stay shared: slower, and nothing else.
+            let _shared = unshare(CloneFlags::CLONE_FILES);
         }
-        hand(signal);
+        drop(apart);
+        loop {
+            let signal = match set.wait() {
+                Ok(Number::SIGTERM) => Signal::Stop(Stop::Term),
+                Ok(Number::SIGINT) => Signal::Stop(Stop::Int),
+                Ok(Number::SIGHUP) => Signal::Reload,
+                Ok(_) => Signal::Status,
+                Err(error) => {
+                    // With nobody waiting the signals' defaults must work, or only SIGKILL would.
+                    log::error!("cannot wait for signals: {error}");
+                    if let Err(error) = set.thread_unblock() {
+                        log::error!("cannot unblock signals: {error}");
+                    }
+                    return;
+                }
+            };
+            // `timeout` and process groups send it twice; the grace is counted from the first.
+            if matches!(signal, Signal::Stop(_)) && !stopping {
+                stopping = true;
+                if let Err(error) = end_after(grace) {
+                    log::error!("cannot start the thread that ends the process: {error}");
+                }
+            }
+            hand(signal);
+        }
     };
-    thread.spawn(watcher).map(|_runs_to_the_end| ())
+    thread.spawn(watcher)?;
+    let () = is_apart.recv().unwrap_or_default(); // ends when the thread drops its end
+    Ok(())
 }
 
 /// Ends the process once `grace` is over, from a thread that nothing can hold up.
@@ -96,4 +120,42 @@ fn end_after(grace: Duration) -> io::Result<()> {
         std::process::exit(0);
     };
     thread.spawn(end).map(|_never_joined| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// Whether the thread that waits has a descriptor of `file`, per thread of that name.
+    fn has(file: &std::path::Path) -> Vec<bool> {
+        let tasks = fs::read_dir("/proc/self/task").expect("the kernel lists threads");
+        let tasks = tasks.map(|task| task.expect("the kernel lists threads").path());
+        tasks
+            .filter(|task| {
+                fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == "signals")
+            })
+            .map(|task| {
+                let open = fs::read_dir(task.join("fd")).expect("a thread shows its descriptors");
+                open.filter_map(Result::ok)
+                    .any(|fd| fs::read_link(fd.path()).is_ok_and(|leads| leads == file))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_thread_with_its_own_descriptors_has_none_that_is_opened_later() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().canonicalize().expect("it is there").join("later");
+        for (descriptors, want) in
+            [(Descriptors::Own, vec![false]), (Descriptors::Shared, vec![false, true])]
+        {
+            let blocked = block().expect("signals can be blocked");
+            watch(blocked, Duration::from_secs(1), descriptors, |_| {}).expect("a thread starts");
+            let _open = fs::File::create(&path).expect("a file can be made");
+            let mut found = has(&path);
+            found.sort_unstable();
+            assert_eq!(found, want, "{descriptors:?}");
+        }
+    }
 }

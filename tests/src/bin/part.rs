@@ -20,7 +20,7 @@ use martlet_core::conf::{IoClass, Level, LogFormat};
 use martlet_platform_linux::logging::{LogConf, Logger};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::python::Number;
-use martlet_platform_linux::signals::Signal;
+use martlet_platform_linux::signals::{Descriptors, Signal};
 use martlet_platform_linux::syslog::SyslogAt;
 use martlet_platform_linux::{conf, instance, recon, signals};
 
@@ -85,15 +85,20 @@ fn await_signals(grace_ms: &str, end: &str) -> Done {
     let (returns, hangs) = (end == "return", end == "hang");
     let blocked = signals::block()?;
     let (stop, stopped) = mpsc::channel();
-    signals::watch(blocked, Duration::from_millis(grace_ms.parse()?), move |signal| {
-        let _parent_gone = print(format_args!("{signal:?}"));
-        if let Signal::Stop(_) = signal {
-            let _main_gone = stop.send(());
-            if hangs {
-                stay();
+    signals::watch(
+        blocked,
+        Duration::from_millis(grace_ms.parse()?),
+        Descriptors::Shared,
+        move |signal| {
+            let _parent_gone = print(format_args!("{signal:?}"));
+            if let Signal::Stop(_) = signal {
+                let _main_gone = stop.send(());
+                if hangs {
+                    stay();
+                }
             }
-        }
-    })?;
+        },
+    )?;
     print("ready")?;
     stopped.recv()?;
     if !returns {
