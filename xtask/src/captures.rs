@@ -111,6 +111,9 @@ fn said(words: &[&str]) -> Result<String, String> {
     String::from_utf8(text).map_err(|e| format!("martlet printed no text: {e}"))
 }
 
+/// Units of bytes, of which one stands for all.
+const BYTES: [&str; 4] = ["B", "kB", "MB", "GB"];
+
 /// The line with a word for each number that differs.
 fn steadied(line: &str) -> String {
     if line.starts_with("slowest: ") {
@@ -138,6 +141,9 @@ fn steadied(line: &str) -> String {
             && (UNITS.contains(&next) || words.get(at.wrapping_sub(1)) == Some(&"as"))
         {
             steady.push("N".to_owned());
+        } else if BYTES.contains(&bare) && steady.last().is_some_and(|last| last == "N") {
+            // How many come from the disk depends on what was read before.
+            steady.push(word.replace(bare, "kB"));
         } else {
             steady.push((*word).to_owned());
         }
@@ -152,7 +158,8 @@ mod tests {
     #[test]
     fn what_differs_each_time_is_a_letter() {
         for (line, steady) in [
-            ("3 databases in 0.02 s, 1.3 MB read", "3 databases in N s, N MB read"),
+            ("3 databases in 0.02 s, 1.3 MB read", "3 databases in N s, N kB read"),
+            ("1 kB read, 0 B of it", "N kB read, N kB of it"),
             ("since 2026-11-22 13:38:44, 12.3 kB", "since DATE, N kB"),
             ("runs as 4711 on x: resting", "runs as N on x: resting"),
             ("paused for 59 min 59 s more", "paused for N min N s more"),
