@@ -17,7 +17,8 @@ pub const NAME_MAX: usize = 255;
 pub const HEAD_BYTES: usize = 64;
 /// Bytes of an entry; some are zero, for later versions.
 pub const ENTRY_BYTES: usize = 1200;
-const SEAL_BYTES: usize = 8;
+/// Bytes of a seal.
+pub(crate) const SEAL_BYTES: usize = 8;
 const _: () = assert!(4 * (1 + NAME_MAX) + 2 * 8 + 1 + 8 + 8 + 4 + SEAL_BYTES <= ENTRY_BYTES);
 
 const MAGIC: [u8; 8] = *b"martlet\n";
@@ -258,12 +259,14 @@ pub fn sum(start: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(start, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn seal(bytes: &mut [u8], number: u64) {
+/// Ends a record, the `number`th of its file, with the sum over the rest of it.
+pub(crate) fn seal(bytes: &mut [u8], number: u64) {
     let Some((content, place)) = bytes.split_last_chunk_mut::<SEAL_BYTES>() else { return };
     *place = sum(number, content).to_le_bytes();
 }
 
-fn is_sealed(bytes: &[u8], number: u64) -> bool {
+/// Whether a record is whole, and the `number`th.
+pub(crate) fn is_sealed(bytes: &[u8], number: u64) -> bool {
     bytes
         .split_last_chunk::<SEAL_BYTES>()
         .is_some_and(|(content, seal)| sum(number, content).to_le_bytes() == *seal)

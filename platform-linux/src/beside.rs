@@ -1,10 +1,10 @@
 //! What lies at a database's name and beside it, before SQLite is asked: its type, size and first
 //! bytes, the other epochs' files, a journal or write-ahead log, pending updates.
 use crate::listing::names;
+use crate::ofd;
 use crate::sqlite::Access;
 use martlet_core::check::{Code, Ended, Fault};
 use martlet_core::path::split_file_name;
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
@@ -20,9 +20,6 @@ const ENTRIES_MAX: usize = 65_536;
 const READ_VERSION: usize = 19;
 const WAL: u8 = 2;
 const HEADER: usize = 100;
-/// The byte that a writer locks before it makes its journal (`RESERVED_BYTE` of SQLite's `os.h`).
-const RESERVED_BYTE: libc::off_t = 0x4000_0001;
-
 const SQLITE_IOERR: i32 = 10;
 const SQLITE_CANTOPEN: i32 = 14;
 const SQLITE_IOERR_READ: i32 = 266;
@@ -86,24 +83,8 @@ fn has_hot_journal(path: &[u8], file: &File) -> Result<bool, Ended> {
         // It cannot be told, so it is, and SQLite is to say what it makes of it.
         Err(_) => true,
     };
-    Ok(is_begun && !is_reserved(file))
-}
-
-/// Whether some process holds the lock of a writer.
-fn is_reserved(file: &File) -> bool {
-    let mut lock = libc::flock {
-        l_type: short(libc::F_WRLCK),
-        l_whence: short(libc::SEEK_SET),
-        l_start: RESERVED_BYTE,
-        l_len: 1,
-        l_pid: 0,
-    };
-    let asked = fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock));
-    asked.is_ok() && lock.l_type != short(libc::F_UNLCK)
-}
-
-fn short(value: libc::c_int) -> libc::c_short {
-    libc::c_short::try_from(value).unwrap_or_default()
+    // Where it cannot be asked, nobody holds it.
+    Ok(is_begun && !ofd::is_reserved(file).unwrap_or(false))
 }
 
 /// Whether a side file is there; one that is no file stops the look.

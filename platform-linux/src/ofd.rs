@@ -5,6 +5,7 @@
 //! processes all the same. The bytes are SQLite's (`os.h`, "PENDING_BYTE"; `os_unix.c`,
 //! `unixLock`), and so is the order: the pending byte first, so that a waiting writer goes first.
 use std::fs::File;
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -24,11 +25,19 @@ pub(crate) fn try_shared(file: &File) -> Result<bool, Errno> {
     if !set(file, libc::F_RDLCK, PENDING, 1)? {
         return Ok(false);
     }
-    let shared = set(file, libc::F_RDLCK, SHARED, SHARED_SIZE);
+    let shared = try_shared_alone(file);
     let pending = set(file, libc::F_UNLCK, PENDING, 1);
     let shared = shared?;
     pending?;
     Ok(shared)
+}
+
+/// Takes the shared bytes alone, without waiting. `false`: a writer has them.
+///
+/// The pending byte, by which SQLite's readers let a waiting writer go first, is left alone: for a lock
+/// that is held for some microseconds, once a pass.
+pub(crate) fn try_shared_alone(file: impl AsFd) -> Result<bool, Errno> {
+    set(file, libc::F_RDLCK, SHARED, SHARED_SIZE)
 }
 
 /// Lets go of the shared lock.
@@ -44,7 +53,7 @@ pub(crate) fn is_reserved(file: &File) -> Result<bool, Errno> {
     Ok(i32::from(lock.l_type) != libc::F_UNLCK)
 }
 
-fn set(file: &File, kind: libc::c_int, start: i64, len: i64) -> Result<bool, Errno> {
+fn set(file: impl AsFd, kind: libc::c_int, start: i64, len: i64) -> Result<bool, Errno> {
     match fcntl(file, FcntlArg::F_OFD_SETLK(&range(kind, start, len))) {
         Ok(_) => Ok(true),
         Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),

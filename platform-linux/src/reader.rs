@@ -10,11 +10,10 @@ use std::path::Path;
 use martlet_core::page::{
     Beside, Found, Head, Kind, PAGE_MAX, PAYLOAD_MAX, READ_MAX, Row, Rule, Rules, Schema,
 };
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
 use rustix::fs::{Advice, AtFlags, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
+use crate::ofd;
 use crate::teach;
 pub use crate::teach::Untaught;
 
@@ -29,9 +28,6 @@ const CHAIN_RUN: usize = 4;
 
 /// Bytes of a file's name at most (`NAME_MAX`).
 const NAME_MAX: usize = 255;
-
-/// SQLite's lock bytes for readers (`SHARED_FIRST`, `SHARED_SIZE`).
-const SHARED: (libc::off_t, libc::off_t) = (0x4000_0002, 510);
 
 /// A database that is open and under SQLite's shared lock, until it is dropped.
 #[derive(Debug)]
@@ -207,20 +203,10 @@ impl Name {
 }
 
 /// Takes SQLite's shared lock, now or not at all. It belongs to the descriptor and goes with it.
-///
-/// The pending byte, by which SQLite's readers let a waiting writer go first, is left alone: the
-/// lock is held for some microseconds, once a pass.
 fn lock_shared(file: &OwnedFd) -> Result<(), Rule> {
-    let lock = libc::flock {
-        l_type: libc::F_RDLCK.try_into().unwrap_or_default(),
-        l_whence: libc::SEEK_SET.try_into().unwrap_or_default(),
-        l_start: SHARED.0,
-        l_len: SHARED.1,
-        l_pid: 0,
-    };
-    match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)) {
-        Ok(_) => Ok(()),
-        Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => Err(Rule::Locked),
+    match ofd::try_shared_alone(file) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Rule::Locked),
         Err(_) => Err(Rule::Unreadable),
     }
 }

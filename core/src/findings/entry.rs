@@ -6,7 +6,7 @@
 //! reader did not know is lost when it writes the file anew.
 use super::{Closed, DeviceKey, Key, LeftOut, Row};
 use crate::audit::Depth;
-use crate::cursor::{Bad, NAME_MAX, sum};
+use crate::cursor::{Bad, NAME_MAX, SEAL_BYTES, is_sealed, seal};
 use crate::path::PATH_MAX;
 use crate::time::Wall;
 
@@ -36,7 +36,6 @@ const _: () = assert!(
         <= ENTRY_MAX
 );
 const LEN_BYTES: usize = 4;
-const SEAL_BYTES: usize = 8;
 
 const MAGIC: [u8; 8] = *b"findings";
 /// Files of another major version are not understood.
@@ -344,15 +343,4 @@ impl In<'_> {
         self.0 = rest;
         *part
     }
-}
-
-fn seal(bytes: &mut [u8], number: u64) {
-    let Some((content, place)) = bytes.split_last_chunk_mut::<SEAL_BYTES>() else { return };
-    *place = sum(number, content).to_le_bytes();
-}
-
-fn is_sealed(bytes: &[u8], number: u64) -> bool {
-    bytes
-        .split_last_chunk::<SEAL_BYTES>()
-        .is_some_and(|(content, seal)| sum(number, content).to_le_bytes() == *seal)
 }
