@@ -20,6 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::steps::Step;
+use crate::strace;
 
 /// Kills that are tried, if no number is given; some come too late for their call.
 pub(crate) const KILLS: usize = 240;
@@ -196,27 +197,17 @@ impl Node {
         let log = self.dir.path().join("calls");
         let (child, lines) = self.strace(&["-y", "-o"], &log, &[])?;
         let _said = watch(child, lines)?;
-        let text = fs::read(&log).map_err(|error| format!("no record of calls: {error}"))?;
-        let text = String::from_utf8_lossy(&text);
-        let main = text.split_whitespace().next().unwrap_or_default().to_owned();
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let calls = strace::calls(&log)?;
+        let main = calls.first().map_or(0, |call| call.thread);
         let kept = self.dir.path().display().to_string();
-        let mut places = Vec::new();
-        for line in text.lines() {
-            let Some((thread, call)) = line.split_once(' ') else { continue };
-            let Some((name, arguments)) = call.trim_start().split_once('(') else { continue };
-            if thread != main || !name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_') {
-                continue;
-            }
-            let number = counts.entry(name).or_default();
-            *number += 1;
-            let place = Place { call: name.to_owned(), number: *number };
+        let places = calls.into_iter().filter(|call| call.thread == main).map(|call| {
             // A write of a file that is to last: of the state directory or the recon cache.
-            let first = arguments.split([',', ')']).next().unwrap_or_default();
-            let lasts = name == "write" && first.contains(&kept);
-            places.push((place, lasts || LASTING.contains(&name)));
-        }
-        Ok(places)
+            let first = call.line.split([',', ')']).next().unwrap_or_default();
+            let lasts = call.name == "write" && first.contains(&kept);
+            let lasts = lasts || LASTING.contains(&call.name.as_str());
+            (Place { call: call.name, number: call.nth }, lasts)
+        });
+        Ok(places.collect())
     }
 
     /// Starts the daemon under `strace`, following its threads; its stderr is to be read.

@@ -2,8 +2,7 @@
 //! them goes wrong.
 //!
 //! [`calls`] counts the calls of a run by name; [`Fault`] names one of them, by its number among the
-//! calls of that name in its thread, and says what happens to it: an error, or a signal that comes
-//! while it is made. `strace` counts for each thread by itself, so does [`calls`]; a program with one
+//! calls of that name in its thread, and says which error it gives. `strace` counts for each thread by itself, so does [`calls`]; a program with one
 //! working thread makes the same calls in the same order each time.
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -25,16 +24,6 @@ pub(crate) struct Call {
     pub(crate) line: String,
 }
 
-/// What happens to a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Harm {
-    /// It is not made and gives this error, by the name of `errno(3)`.
-    Error(&'static str),
-    /// The process gets this signal as the call is entered, by the name of `signal(7)`.
-    #[allow(dead_code, reason = "for whoever kills a process at a call of its own")]
-    Signal(&'static str),
-}
-
 /// One call that goes wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
@@ -42,14 +31,14 @@ pub(crate) struct Fault {
     pub(crate) call: String,
     /// Its number among the calls of that name in its thread, from 1.
     pub(crate) nth: usize,
-    /// What happens to it.
-    pub(crate) harm: Harm,
+    /// It is not made and gives this error, by the name of `errno(3)`.
+    pub(crate) error: &'static str,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { call, nth, harm: Harm::Error(what) | Harm::Signal(what) } = self;
-        write!(out, "{call} {nth} {what}")
+        let Self { call, nth, error } = self;
+        write!(out, "{call} {nth} {error}")
     }
 }
 
@@ -67,13 +56,9 @@ pub(crate) fn command(
     let mut command = Command::new("timeout");
     command.arg("--signal=KILL").arg(limit.as_secs().max(1).to_string());
     command.args(["strace", "-f", "-y", "-s", "64", "-o"]).arg(out);
-    if let Some(Fault { call, nth, harm }) = fault {
-        let harm = match harm {
-            // brk(2) has no error: it leaves the break where it is, and says where that is.
-            Harm::Error(_) if call == "brk" => "retval=0".to_owned(),
-            Harm::Error(error) => format!("error={error}"),
-            Harm::Signal(signal) => format!("signal={signal}"),
-        };
+    if let Some(Fault { call, nth, error }) = fault {
+        // brk(2) has no error: it leaves the break where it is, and says where that is.
+        let harm = if call == "brk" { "retval=0".to_owned() } else { format!("error={error}") };
         command.arg("--seccomp-bpf").args(["-e", &format!("trace={call}")]);
         command.args(["-e", &format!("inject={call}:{harm}:when={nth}")]);
     }
@@ -104,7 +89,7 @@ pub(crate) fn calls(out: &Path) -> Result<Vec<Call>, String> {
     Ok(calls)
 }
 
-/// The lines of the calls that `strace` was told to spoil and did; a signal that came counts as well.
+/// The lines of the calls that `strace` was told to spoil and did.
 pub(crate) fn fired(out: &Path) -> Result<Vec<String>, String> {
     let text = std::fs::read(out).map_err(|e| format!("cannot read {}: {e}", out.display()))?;
     let text = String::from_utf8_lossy(&text);

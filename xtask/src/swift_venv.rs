@@ -2,10 +2,11 @@
 //!
 //! Made once for each version of Swift and of Python; what was begun and not finished is made anew.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::toolchain::cache_home;
 
 /// The Swift that Martlet is compared with.
 pub(crate) const VERSION: &str = "2.38.3";
@@ -43,10 +44,7 @@ impl SwiftVenv {
 
 /// Where what is made once is kept.
 pub(crate) fn cache() -> Result<PathBuf, String> {
-    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    base.map(|base| base.join("martlet"))
-        .ok_or_else(|| "neither HOME nor XDG_CACHE_HOME is set".to_owned())
+    Ok(cache_home()?.join("martlet"))
 }
 
 fn python_version() -> Result<String, String> {

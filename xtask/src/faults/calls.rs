@@ -14,7 +14,7 @@ use martlet_tests::command::martlet;
 use super::node::Node;
 use super::pass::Pass;
 use super::{Extent, Survived};
-use crate::strace::{self, Call, Fault, Harm};
+use crate::strace::{self, Call, Fault};
 
 /// The errors.
 const ERRORS: [&str; 7] = ["EIO", "ENOSPC", "EACCES", "EINTR", "ENOMEM", "EMFILE", "ESTALE"];
@@ -78,7 +78,7 @@ fn way(name: &str, words: &[&str], extent: Extent) -> Result<Survived, String> {
                 continue;
             }
             let nth = place.nth[(row * ERRORS.len() + turn) % place.nth.len()];
-            let fault = Fault { call: place.call.clone(), nth, harm: Harm::Error(error) };
+            let fault = Fault { call: place.call.clone(), nth, error };
             faults.push((place, fault));
         }
     }
@@ -134,7 +134,7 @@ fn fail<'a>(
         if !refused {
             wrong.extend(pass.judge(node, &sound));
         }
-        let row = table.rows.entry((fault.call.clone(), error(fault))).or_default();
+        let row = table.rows.entry((fault.call.clone(), fault.error)).or_default();
         if !fired.is_empty() {
             row.fired += 1;
             row.absorbed += usize::from(pass.is_as(&sound));
@@ -147,12 +147,6 @@ fn fail<'a>(
         }
     }
     Ok(table)
-}
-
-fn error(fault: &Fault) -> &'static str {
-    match fault.harm {
-        Harm::Error(name) | Harm::Signal(name) => name,
-    }
 }
 
 /// The places of a pass over `node`, in the order in which they come first.
