@@ -11,10 +11,12 @@ use std::time::Duration;
 use martlet_core::audit::{Conf, HashConf, Mode, Order};
 use martlet_core::breaker::Limits;
 use martlet_core::due::{DeepConf, Which};
+use martlet_core::event::Event;
 use martlet_core::walk::Floor;
 use martlet_platform_linux::conf::{self, Settings};
 use martlet_platform_linux::devices::devices;
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
+use martlet_platform_linux::event::say;
 use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::privilege;
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
@@ -73,8 +75,8 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
     let (json, quiet) = (asked.json, asked.quiet);
     let blocked = block()?;
     let view = Arc::new(View::new(Options { json, quiet, lines: false, lanes }));
-    let level = settings::level(settings.log_level);
-    Console { tag: &settings.log_name, level }.install(view.bar().clone());
+    let (level, format) = (settings::level(settings.log_level), settings.log_format);
+    Console { tag: &settings.log_name, level, format }.install(view.bar().clone());
     let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
     let pass = Pass {
         conf,
@@ -103,7 +105,7 @@ pub(crate) fn check(asked: &Check) -> Result<ExitCode, String> {
     let (json, quiet) = (asked.json, asked.quiet);
     let blocked = block()?;
     let view = Arc::new(View::new(Options { json, quiet, lines: !json, lanes }));
-    Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
+    Console::SILENT.install(view.bar().clone());
     let pass = Pass {
         conf,
         ground: Ground::Named(targets),
@@ -122,7 +124,7 @@ pub(crate) fn look(path: &Path, json: bool) -> Result<ExitCode, String> {
     let conf = Conf { deep: deep(Which::All), ..untouching(Duration::ZERO, None) };
     let blocked = block()?;
     let view = Arc::new(View::new(Options { json, quiet: json, lines: !json, lanes: 1 }));
-    Console { tag: "martlet", level: log::LevelFilter::Off }.install(view.bar().clone());
+    Console::SILENT.install(view.bar().clone());
     let pass = Pass {
         conf,
         ground: Ground::Named(vec![Target::Below(path.to_owned(), Floor::Hash)]),
@@ -175,7 +177,9 @@ impl Pass {
         let stopped = Arc::clone(&drive);
         let hand = move |signal| match signal {
             Signal::Stop(_) => stopped.order(Order::Stop),
-            Signal::Reload | Signal::Status => log::info!("{}", stopped.status()),
+            Signal::Reload | Signal::Status => {
+                say(Event::Status, format_args!("{}", stopped.status()));
+            }
         };
         signals::watch(blocked, GRACE, Descriptors::Own, hand)
             .map_err(|error| format!("cannot wait for signals: {error}"))?;

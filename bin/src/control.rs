@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use martlet_core::audit::{Ended, Order, PAUSE_MAX};
+use martlet_core::event::Event;
 use martlet_core::time::Wall;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf;
 use martlet_platform_linux::control::{Control, Request, ask};
 use martlet_platform_linux::drive::Drive;
-use martlet_platform_linux::logging::NOTICE;
+use martlet_platform_linux::event::say;
 use martlet_platform_linux::paused::Paused;
 use martlet_platform_linux::state::Store;
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ pub(crate) fn paused(store: &Store) -> Paused {
 /// Goes on with the pause that a restart broke off, if there is one.
 pub(crate) fn go_on_pausing<const LANES: usize>(drive: &Drive<LANES>, paused: &Paused) {
     if let Some(left) = paused.left(clock::wall()) {
-        log::info!(target: NOTICE, "Paused for {} s more", left.as_secs());
+        say(Event::Paused, format_args!("Paused for {} s more", left.as_secs()));
         drive.order(Order::Pause(clock::mono().after(left)));
     }
 }
@@ -60,7 +61,8 @@ pub(crate) fn serve<const LANES: usize>(
     match made {
         Ok(control) => Some(control),
         Err(error) => {
-            log::warn!("{error}; martlet status, pause, resume and rearm do not reach this daemon");
+            let lost = "martlet status, pause, resume and rearm do not reach this daemon";
+            say(Event::SocketMissing, format_args!("{error}; {lost}"));
             None
         }
     }
@@ -80,20 +82,20 @@ fn answer<const LANES: usize>(
         Request::Pause(span) => {
             let span = (*span).min(PAUSE_MAX);
             drive.order(Order::Pause(clock::mono().after(span)));
-            log::info!(target: NOTICE, "Paused for {} s", span.as_secs());
+            say(Event::Paused, format_args!("Paused for {} s", span.as_secs()));
             let kept = paused.keep(clock::wall(), span).map_err(|error| error.to_string());
             json!({ "paused_seconds": span.as_secs(), "not_kept": kept.err() })
         }
         Request::Resume => {
             drive.order(Order::Resume);
-            log::info!(target: NOTICE, "Resumed");
+            say(Event::Resumed, format_args!("Resumed"));
             let kept = paused.forget().map_err(|error| error.to_string());
             json!({ "resumed": true, "not_kept": kept.err() })
         }
         Request::Rearm(device) => match drive.rearm(device.as_deref()) {
             Some(names) => {
                 let names: Vec<_> = names.iter().map(|it| it.to_string_lossy()).collect();
-                log::info!(target: NOTICE, "Re-armed: {}", names.join(" "));
+                say(Event::Rearmed, format_args!("Re-armed: {}", names.join(" ")));
                 json!({ "rearmed": names })
             }
             None => json!({ "error": "there is no such device in the pass" }),

@@ -7,14 +7,16 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use martlet_core::audit::{Conf, HashConf, Mode, Order, Report, STALLED_AFTER};
+use martlet_core::event::Event;
 use martlet_core::report::Date;
 use martlet_core::tally::Totals;
 use martlet_platform_linux::again::Again;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, ConfError, Settings};
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said, Stall};
+use martlet_platform_linux::event::{say, say_of};
 use martlet_platform_linux::instance::{self, Instance, InstanceError};
-use martlet_platform_linux::logging::{LogConf, Logger, NOTICE, Name};
+use martlet_platform_linux::logging::{LogConf, Logger, Name};
 use martlet_platform_linux::metrics::Metrics;
 use martlet_platform_linux::notify::{Note, Notify};
 use martlet_platform_linux::privilege::{self, Stderr};
@@ -77,7 +79,7 @@ pub(crate) fn run(start: &Start) -> Result<ExitCode, String> {
     let logger = Logger::install(log_conf(&settings, start.verbose))
         .map_err(|error| format!("cannot install the log: {error}"))?;
     priorities(&settings);
-    log::info!(target: NOTICE, "Starting {}", std::process::id());
+    say(Event::Starting, format_args!("Starting {}", std::process::id()));
     if mode == Mode::Forever {
         settings.interval.as_ref().map_err(ConfError::to_string)?;
     }
@@ -91,7 +93,7 @@ pub(crate) fn run(start: &Start) -> Result<ExitCode, String> {
     let stderr = if start.verbose { Stderr::Kept } else { Stderr::Released };
     privilege::detach(stderr).map_err(|error| error.to_string())?;
     for note in settings.notes() {
-        log::warn!("{note}");
+        say(Event::ConfNote, format_args!("{note}"));
     }
     let core = settings::core(&settings, mode, hash);
     let alone = instance.is_some();
@@ -101,7 +103,7 @@ pub(crate) fn run(start: &Start) -> Result<ExitCode, String> {
     } else {
         daemon.drive::<LANES_MAX>(blocked)?
     };
-    log::info!(target: NOTICE, "Exited {}", std::process::id());
+    say(Event::Exited, format_args!("Exited {}", std::process::id()));
     // Swift leaves with 0 here, also when there was no devices directory at all.
     let short = mode == Mode::Once && totals.is_none_or(|totals| 0 < totals.skipped);
     Ok(if short { ExitCode::from(exit::CANNOT_RUN) } else { ExitCode::SUCCESS })
@@ -162,21 +164,23 @@ impl Daemon {
             Signal::Stop(stop) => {
                 match stop {
                     Stop::Term => {
-                        log::info!(target: NOTICE, "SIGTERM received ({})", std::process::id());
+                        let pid = std::process::id();
+                        say(Event::Stopping, format_args!("SIGTERM received ({pid})"));
                     }
-                    Stop::Int => log::info!(target: NOTICE, "User quit"),
+                    Stop::Int => say(Event::Stopping, format_args!("User quit")),
                 }
                 orders.order(Order::Stop);
                 notes.tell(Note::Stopping);
             }
             Signal::Reload => {
                 if !reader.ask() {
-                    log::error!("Conf not reloaded: the thread that reads it has ended");
+                    let why = "the thread that reads it has ended";
+                    say(Event::ConfRefused, format_args!("Conf not reloaded: {why}"));
                 }
             }
             Signal::Status => {
                 let status = orders.status();
-                log::info!("{status}");
+                say(Event::Status, format_args!("{status}"));
                 notes.tell(Note::Status(&status));
             }
         };
@@ -215,14 +219,18 @@ impl Daemon {
 
 /// Says that a device does not answer, or does again.
 fn stalled(device: &Path, stall: Stall) {
-    let device = Name(device.as_os_str().as_bytes());
+    let device = Name(device.as_os_str().as_bytes()).to_string();
+    let fields = [("device", device.as_str())];
     match stall {
         Stall::Lasts(span) => {
             let since = Date(status::before(span));
-            log::warn!("{device}: has not answered since {since}; what works on it waits");
+            let words =
+                format_args!("{device}: has not answered since {since}; what works on it waits");
+            say_of(Event::DeviceStalled, &fields, words);
         }
         Stall::Over(span) => {
-            log::warn!("{device}: answers again, after {} s", span.as_secs());
+            let words = format_args!("{device}: answers again, after {} s", span.as_secs());
+            say_of(Event::DeviceAnswers, &fields, words);
         }
     }
 }
@@ -251,7 +259,7 @@ fn reload<const LANES: usize>(
     let settings = match read {
         Ok(settings) => settings,
         Err(error) => {
-            log::error!("Conf not reloaded: {error}");
+            say(Event::ConfRefused, format_args!("Conf not reloaded: {error}"));
             return;
         }
     };
@@ -263,9 +271,10 @@ fn reload<const LANES: usize>(
         .collect();
     logger.reload(log_conf(&settings, start.verbose));
     drive.order(Order::Reload(&settings::core(&settings, core.mode, core.hash.clone())));
-    log::info!(target: NOTICE, "Conf reloaded");
+    say(Event::ConfReloaded, format_args!("Conf reloaded"));
     if !late.is_empty() {
-        log::warn!("These options need a restart: {}", late.join(", "));
+        let late = late.join(", ");
+        say(Event::ConfLate, format_args!("These options need a restart: {late}"));
     }
     *running = settings;
 }
@@ -289,8 +298,9 @@ fn log_conf(settings: &Settings, console: bool) -> LogConf {
 /// Sets nice and I/O priority. What cannot be set is said, on stdout too, and that is all (Swift's
 /// `modify_priority`).
 fn priorities(settings: &Settings) {
-    let say = |what: &str, why: &dyn std::fmt::Display| {
-        log::error!("Unable to modify {what} priority: {why}");
+    let refused = |what: &str, why: &dyn std::fmt::Display| {
+        let words = format_args!("Unable to modify {what} priority: {why}");
+        say(Event::PriorityRefused, words);
         // Whoever starts it reads stdout; if nobody does, the log has it.
         let line = format!("WARNING: Unable to modify {what} priority: {why}\n");
         let _closed = io::stdout().lock().write_all(line.as_bytes());
@@ -298,19 +308,19 @@ fn priorities(settings: &Settings) {
     match &settings.nice_priority {
         Some(Ok(priority)) => {
             if let Err(error) = privilege::nice(*priority) {
-                say("nice", &error);
+                refused("nice", &error);
             }
         }
-        Some(Err(error)) => say("nice", error),
+        Some(Err(error)) => refused("nice", error),
         None => {}
     }
     match &settings.ionice {
         Some(Ok(asked)) => {
             if let Err(error) = privilege::ionice(asked.class, asked.priority) {
-                say("ionice", &error);
+                refused("ionice", &error);
             }
         }
-        Some(Err(error)) => say("ionice", error),
+        Some(Err(error)) => refused("ionice", error),
         None => {}
     }
 }
@@ -323,7 +333,7 @@ fn needed(
     match hash {
         Err(why) if needed => Err(why),
         Err(why) => {
-            log::warn!("Names are not compared with places: {why}");
+            say(Event::HashPathMissing, format_args!("Names are not compared with places: {why}"));
             Ok(None)
         }
         hash @ Ok(_) => hash,
@@ -337,7 +347,7 @@ fn alone(start: &Start, settings: &Settings) -> Result<Option<Instance>, String>
         Ok(instance) => Ok(Some(instance)),
         Err(error @ InstanceError::Running(_)) => Err(error.to_string()),
         Err(error @ InstanceError::NoPlace(_)) => {
-            log::warn!("{error}");
+            say(Event::InstanceUnsure, format_args!("{error}"));
             Ok(None)
         }
     }

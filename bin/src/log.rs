@@ -3,7 +3,8 @@ use std::io::{self, Write};
 
 use indicatif::ProgressBar;
 use log::LevelFilter;
-use martlet_platform_linux::logging::one_line;
+use martlet_core::conf::LogFormat;
+use martlet_platform_linux::logging::{object, one_line};
 
 /// How a command logs.
 #[derive(Clone, Copy, Debug)]
@@ -12,18 +13,29 @@ pub(crate) struct Console<'a> {
     pub(crate) tag: &'a str,
     /// What is logged, unless `RUST_LOG` says otherwise.
     pub(crate) level: LevelFilter,
+    /// How a line is written.
+    pub(crate) format: LogFormat,
 }
 
 impl Console<'_> {
+    /// The log of a command that says by itself what it finds.
+    pub(crate) const SILENT: Self =
+        Self { tag: "martlet", level: LevelFilter::Off, format: LogFormat::Text };
+
     /// Makes it the log of this process. A second one has no effect.
     pub(crate) fn install(self, bar: ProgressBar) {
-        let tag = self.tag.to_owned();
+        let (tag, format) = (self.tag.to_owned(), self.format);
         let result = env_logger::Builder::new()
             .filter_level(self.level)
             .parse_default_env()
             .format(move |out, record| {
                 // One line whatever the message holds: a name must not forge another.
-                writeln!(out, "{tag}: {}", one_line(&record.args().to_string()))
+                match format {
+                    LogFormat::Text => {
+                        writeln!(out, "{tag}: {}", one_line(&record.args().to_string()))
+                    }
+                    LogFormat::Json => writeln!(out, "{}", object(&tag, record)),
+                }
             })
             .target(env_logger::Target::Pipe(Box::new(Beside(bar))))
             .try_init();

@@ -55,6 +55,7 @@ pub mod sums;
 pub mod left;
 pub mod tally;
 
+pub mod event;
 pub mod report;
 
 pub mod audit;

@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use martlet_core::event::Event;
+
 use crate::error::Error;
+use crate::event::say;
 
 /// Bytes of a request at most: a word and a device's name.
 const REQUEST_MAX: u64 = 512;
@@ -121,16 +124,17 @@ impl Control {
                     Ok((client, _)) => {
                         failures = 0;
                         if let Err(error) = answer(&client, &mut hand) {
-                            log::debug!("control socket: {error}");
+                            say(Event::SocketClient, format_args!("control socket: {error}"));
                         }
                     }
                     Err(error) => {
                         failures += 1;
-                        log::warn!("control socket: cannot accept: {error}");
+                        let words = format_args!("control socket: cannot accept: {error}");
+                        say(Event::SocketTrouble, words);
                     }
                 }
             }
-            log::error!("control socket: nobody is served any more");
+            say(Event::SocketEnded, format_args!("control socket: nobody is served any more"));
         };
         thread.spawn(serve).map(|_ends_with_the_process| ())
     }

@@ -29,6 +29,7 @@ pub mod probe;
 pub mod quarantine;
 pub mod quarantined;
 
+pub mod event;
 pub mod logging;
 mod members;
 pub mod metrics;

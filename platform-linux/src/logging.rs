@@ -3,28 +3,19 @@
 //! A line is `tag: message`, one line whatever the message holds: control characters are written in
 //! octal as `#012`, so that no container's name can forge a line. No log call waits for a reader.
 //!
-//! The `log` crate lacks two of Swift's levels; a record's target says them:
-//!
-//! ```
-//! use martlet_platform_linux::logging::{CRITICAL, NOTICE};
-//! log::info!(target: NOTICE, "Starting {}", std::process::id());
-//! log::error!(target: CRITICAL, "UNCAUGHT EXCEPTION");
-//! ```
+//! A record's target names its [`Event`], which has Swift's level: the `log` crate lacks two of them.
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
+use log::kv::{self, Key, Value, VisitSource};
 use log::{LevelFilter, Metadata, Record, SetLoggerError};
 use martlet_core::conf::{Level, LogFormat};
+use martlet_core::event::Event;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::syslog::{Syslog, SyslogAt, severity};
-
-/// The target of a record at Swift's level NOTICE, between INFO and WARNING.
-pub const NOTICE: &str = "martlet::notice";
-/// The target of a record at Python's level CRITICAL.
-pub const CRITICAL: &str = "martlet::critical";
 
 /// Characters in a line at most, the tag included. In UTF-8 that stays below UDP's 65,507 bytes.
 const LINE_MAX: usize = 16_000;
@@ -88,6 +79,30 @@ impl Logger {
     }
 }
 
+impl LogConf {
+    fn write(&self, line: &mut String, record: &Record<'_>) {
+        match self.format {
+            LogFormat::Text => write_line(line, &self.tag, record.args(), self.max_line_length),
+            LogFormat::Json => {
+                line.clear();
+                // Writing to a String does not fail.
+                let _ = write!(line, "{}", object(&self.tag, record));
+            }
+        }
+    }
+
+    /// The line that tells of lines lost.
+    fn lost(&self, lost: u64, whom: &str) -> String {
+        let mut line = String::new();
+        let s = if lost == 1 { "" } else { "s" };
+        let words = format_args!("{lost} log line{s} lost: {whom} took none");
+        let mut record = Record::builder();
+        record.level(log::Level::Warn).target(Event::LinesLost.target());
+        self.write(&mut line, &record.args(words).build());
+        line
+    }
+}
+
 /// What the `log` crate has to let through for `least` to be seen.
 const fn filter(least: Level) -> LevelFilter {
     match least {
@@ -100,14 +115,13 @@ const fn filter(least: Level) -> LevelFilter {
 
 /// The level of a record; none for `trace!`, which Swift has not.
 fn level(metadata: &Metadata<'_>) -> Option<Level> {
-    match (metadata.level(), metadata.target()) {
-        (log::Level::Error, CRITICAL) => Some(Level::Critical),
-        (log::Level::Error, _) => Some(Level::Error),
-        (log::Level::Warn, _) => Some(Level::Warning),
-        (log::Level::Info, NOTICE) => Some(Level::Notice),
-        (log::Level::Info, _) => Some(Level::Info),
-        (log::Level::Debug, _) => Some(Level::Debug),
-        (log::Level::Trace, _) => None,
+    let known = Event::of_target(metadata.target()).map(Event::level);
+    match metadata.level() {
+        log::Level::Error => known.or(Some(Level::Error)),
+        log::Level::Warn => known.or(Some(Level::Warning)),
+        log::Level::Info => known.or(Some(Level::Info)),
+        log::Level::Debug => known.or(Some(Level::Debug)),
+        log::Level::Trace => None,
     }
 }
 
@@ -124,17 +138,14 @@ impl log::Log for Logger {
         if level < conf.least {
             return;
         }
-        match conf.format {
-            LogFormat::Text => write_line(line, &conf.tag, record.args(), conf.max_line_length),
-            LogFormat::Json => write_object(line, &conf.tag, level, record.args()),
-        }
-        syslog.send(level, &conf.tag, line);
+        conf.write(line, record);
+        syslog.send(level, line, |lost| conf.lost(lost, "syslog"));
         if conf.console {
             line.push('\n');
             if console.journal {
                 line.insert_str(0, &format!("<{}>", severity(level)));
             }
-            console.write(line.as_bytes());
+            console.write(line.as_bytes(), |lost| conf.lost(lost, "stderr"));
         }
     }
 
@@ -149,25 +160,43 @@ fn is_journal() -> bool {
     found.is_ok_and(|found| said.to_str() == Some(&format!("{}:{}", found.st_dev, found.st_ino)))
 }
 
-/// Makes the object of a record: `log_format = json`. It is never cut, so that it stays JSON; a
-/// message is, at [`LINE_MAX`] characters.
-fn write_object(line: &mut String, tag: &str, level: Level, message: &fmt::Arguments<'_>) {
-    let level = match level {
-        Level::Debug => "debug",
-        Level::Info => "info",
-        Level::Notice => "notice",
-        Level::Warning => "warning",
-        Level::Error => "error",
-        Level::Critical => "critical",
+/// The object of a record: `log_format = json`. It is never cut, so that it stays JSON; a message is,
+/// at [`LINE_MAX`] characters.
+#[must_use]
+pub fn object(tag: &str, record: &Record<'_>) -> serde_json::Value {
+    let level = match level(record.metadata()) {
+        Some(Level::Debug) => "debug",
+        Some(Level::Info) => "info",
+        Some(Level::Notice) => "notice",
+        Some(Level::Warning) => "warning",
+        Some(Level::Error) => "error",
+        Some(Level::Critical) => "critical",
+        None => "trace",
     };
-    let message: String = message.to_string().chars().take(LINE_MAX).collect();
-    let seconds = crate::clock::wall().as_secs();
-    let object = serde_json::json!({
-        "time": seconds, "level": level, "name": tag, "message": message,
+    let message: String = record.args().to_string().chars().take(LINE_MAX).collect();
+    let mut fields = Fields(serde_json::Map::new());
+    // It takes every field.
+    let _ = record.key_values().visit(&mut fields);
+    let mut object = serde_json::json!({
+        "time": crate::clock::wall().as_secs(),
+        "level": level,
+        "name": tag,
+        "event": Event::of_target(record.target()).map(Event::word),
+        "message": message,
     });
-    line.clear();
-    // Writing to a String does not fail.
-    let _ = write!(line, "{object}");
+    if let Some(object) = object.as_object_mut() {
+        object.append(&mut fields.0);
+    }
+    object
+}
+
+struct Fields(serde_json::Map<String, serde_json::Value>);
+
+impl<'a> VisitSource<'a> for Fields {
+    fn visit_pair(&mut self, key: Key<'a>, value: Value<'a>) -> Result<(), kv::Error> {
+        self.0.insert(key.to_string(), value.to_string().into());
+        Ok(())
+    }
 }
 
 /// Makes the line of a record: `SwiftLogFormatter.format`, and all control characters escaped.
@@ -259,9 +288,10 @@ impl Console {
     /// How long a slow reader is waited for, milliseconds; not again until it has read.
     const PATIENCE_MS: u8 = 100;
 
-    fn write(&mut self, line: &[u8]) {
+    fn write(&mut self, line: &[u8], told: impl FnOnce(u64) -> String) {
         if 0 < self.lost {
-            let told = format!("{} lines lost: stderr took none\n", self.lost);
+            let mut told = told(self.lost);
+            told.push('\n');
             if !self.write_pieces(told.as_bytes()) {
                 self.lost += 1;
                 return;
@@ -344,11 +374,10 @@ mod tests {
     #[test]
     fn records_have_swifts_levels() {
         for (said, target, expected) in [
-            (log::Level::Error, CRITICAL, Some(Level::Critical)),
             (log::Level::Error, "martlet", Some(Level::Error)),
-            (log::Level::Warn, NOTICE, Some(Level::Warning)),
-            (log::Level::Info, NOTICE, Some(Level::Notice)),
-            (log::Level::Info, CRITICAL, Some(Level::Info)),
+            (log::Level::Warn, "", Some(Level::Warning)),
+            (log::Level::Info, Event::Starting.target(), Some(Level::Notice)),
+            (log::Level::Info, "martlet::nothing", Some(Level::Info)),
             (log::Level::Debug, "", Some(Level::Debug)),
             (log::Level::Trace, "", None),
         ] {

@@ -8,6 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use martlet_core::event::Event;
+
+use crate::event;
+
 /// One thing to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note<'a> {
@@ -84,7 +88,7 @@ impl Notify {
 
 fn say(sent: io::Result<()>) {
     if let Err(error) = sent {
-        log::debug!("Systemd notification failed: {error}");
+        event::say(Event::NotifyFailed, format_args!("Systemd notification failed: {error}"));
     }
 }
 

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use martlet_core::audit::PAUSE_MAX;
 use martlet_core::cursor::sum;
+use martlet_core::event::Event;
 use martlet_core::time::Wall;
 use rustix::fs::OFlags;
 
 use crate::error::Error;
+use crate::event::say;
 
 const MAGIC: &str = "martlet pause 1";
 /// Bytes of the file at most.
@@ -37,12 +39,14 @@ impl Paused {
         match self.read() {
             Ok(Some((end, span))) => left(now, end, span),
             Ok(None) => {
-                log::warn!("{} is damaged: there is no pause", self.0.display());
+                let file = self.0.display();
+                say(Event::PauseUnreadable, format_args!("{file} is damaged: there is no pause"));
                 None
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                log::warn!("{}; there is no pause", Error::new("read", &self.0, error));
+                let error = Error::new("read", &self.0, error);
+                say(Event::PauseUnreadable, format_args!("{error}; there is no pause"));
                 None
             }
         }

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{error, fmt};
 
+use martlet_core::event::Event;
+
+use crate::event::say;
 use crate::members::{self, Content, Members};
 use crate::python::{self, Number};
 
@@ -107,7 +110,9 @@ fn members_of(file: &Path, text: &[u8]) -> Result<Members, ReconError> {
         Content::Deep => Err(ReconError::Deep(file.to_owned())),
         Content::Garbage => {
             if !text.is_empty() {
-                log::warn!("Recon cache {} held no JSON and is written anew", file.display());
+                let file = file.display();
+                let words = format_args!("Recon cache {file} held no JSON and is written anew");
+                say(Event::ReconAnew, words);
             }
             Ok(Members::default())
         }

@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use martlet_core::audit::{Audited, Ended, Fate, Report};
+use martlet_core::check::Cell;
+use martlet_core::event::Event;
 use martlet_core::report::{
     AUDITS_FAILED, AUDITS_PASSED, AUDITS_SINCE, Began, Cause, Completed, Held, PASS_COMPLETED,
     Since, quarantine_reason,
@@ -17,6 +19,7 @@ use martlet_core::walk::{Floor, Trouble};
 
 use crate::clock;
 use crate::drive::{DEVICES_MAX, Said};
+use crate::event::{say, say_of};
 use crate::logging::Name;
 use crate::metrics::Metrics;
 use crate::python::{Number, os_error};
@@ -68,12 +71,14 @@ impl Reporter<'_> {
         match said.report {
             Report::Began(mode) => {
                 self.misplaced.store(0, Ordering::Relaxed);
-                log::info!("{}", Began(*mode));
+                say(Event::PassBegun, format_args!("{}", Began(*mode)));
             }
             Report::Hit(floor, trouble) => skipped(*floor, *trouble, said.place),
             Report::Tripped(tripped) => {
                 let device = said.device.map_or(Path::new(""), |device| device.path());
-                log::error!("{}: {}", Name(device.as_os_str().as_bytes()), Held(*tripped));
+                let device = Name(device.as_os_str().as_bytes()).to_string();
+                let words = format_args!("{device}: {}", Held(*tripped));
+                say_of(Event::BreakerTripped, &[("device", &device)], words);
             }
             Report::Audited(audited) => self.audited(audited, said),
             Report::Window(window) => self.window(*window),
@@ -88,32 +93,36 @@ impl Reporter<'_> {
         if let (Fate::Moved, Some(Ok(moved))) = (audited.fate, said.moved) {
             let reason = quarantine_reason(audited.judged);
             let (from, to) = (moved.from.display(), moved.to.display());
-            log::error!("Quarantined {from} to {to} due to {reason}");
+            let words = format_args!("Quarantined {from} to {to} due to {reason}");
+            let of = Of::new(audited, said);
+            say_of(Event::Quarantined, &of.with("to", &to.to_string()), words);
             if let Some(error) = &moved.unsynced {
-                log::warn!("{error}");
+                say_of(Event::QuarantineUnsynced, &of.fields(), format_args!("{error}"));
             }
         }
         match audited.judged.counts {
             Counts::Passed => {
                 self.increment("passes");
-                log::debug!("Audit passed for {path}");
+                say(Event::AuditPassed, format_args!("Audit passed for {path}"));
             }
             Counts::Failed => {
                 self.increment("failures");
                 let locked = said.retiring.map_or(path, Name).to_string();
                 let cause = Cause { path: &locked, judged: audited.judged, detail: said.words };
-                log::error!("ERROR Could not get container info {path}: {cause}");
+                let words = format_args!("ERROR Could not get container info {path}: {cause}");
+                say_of(Event::AuditFailed, &Of::new(audited, said).fields(), words);
             }
             Counts::Neither => {}
         }
         if let (Fate::NotMoved(_), Some(Err(error))) = (audited.fate, said.moved) {
-            log::error!("Could not quarantine {path}: {error}");
+            let words = format_args!("Could not quarantine {path}: {error}");
+            say_of(Event::QuarantineFailed, &Of::new(audited, said).fields(), words);
         }
         match audited.judged.verdict {
-            Verdict::Misplaced => self.misplaced(audited),
+            Verdict::Misplaced => self.misplaced(audited, said),
             // Swift passes it or skips it as deleted, so no line of Swift's tells of it.
             Verdict::Damaged if audited.judged.counts != Counts::Failed => {
-                damaged(path, audited, said.words);
+                damaged(path, audited, said);
             }
             Verdict::Sound
             | Verdict::Deleted
@@ -142,16 +151,17 @@ impl Reporter<'_> {
             Report::Window(_) | Report::Leaving(_) => {}
         }
         if let Err(error) = metrics.write() {
-            log::error!("{error}");
+            say(Event::MetricsUnwritten, format_args!("{error}"));
         }
     }
 
-    fn misplaced(&self, audited: &Audited<'_>) {
+    fn misplaced(&self, audited: &Audited<'_>, said: &Said<'_>) {
         let before = self.misplaced.fetch_add(1, Ordering::Relaxed);
         if before < MISPLACED_SAID_MAX {
             let path = Name(audited.path.as_bytes());
             let codes: Vec<_> = audited.judged.findings.iter().map(|it| it.code.word()).collect();
-            log::warn!("Misplaced {path}: {}", codes.join(" "));
+            let words = format_args!("Misplaced {path}: {}", codes.join(" "));
+            say_of(Event::Misplaced, &Of::new(audited, said).fields(), words);
         }
     }
 
@@ -162,19 +172,20 @@ impl Reporter<'_> {
     }
 
     fn window(&self, window: Window) {
-        log::info!("{}", Since(window));
+        say(Event::Window, format_args!("{}", Since(window)));
         self.recon_window(window);
     }
 
     fn ended(&self, ended: &Ended) {
-        log::info!("{}", Completed(ended.mode, ended.took));
+        say(Event::PassCompleted, format_args!("{}", Completed(ended.mode, ended.took)));
         self.recon(&[(PASS_COMPLETED, Number::Float(ended.took.as_secs_f64()))]);
         let misplaced = self.misplaced.load(Ordering::Relaxed);
         if MISPLACED_SAID_MAX < misplaced {
-            log::warn!(
+            let words = format_args!(
                 "{misplaced} databases are misplaced; if these are all of a device's, look at the \
                  hash path in swift.conf"
             );
+            say(Event::MisplacedMany, words);
         }
         if ended.mode == martlet_core::audit::Mode::Once {
             self.last_window(ended.window);
@@ -183,7 +194,7 @@ impl Reporter<'_> {
 
     fn last_window(&self, window: Window) {
         if self.last_window != LastWindow::Dropped {
-            log::info!("{}", Since(window));
+            say(Event::Window, format_args!("{}", Since(window)));
         }
         if self.last_window == LastWindow::Kept {
             self.recon_window(window);
@@ -204,42 +215,100 @@ impl Reporter<'_> {
     fn recon(&self, entries: &[(&str, Number)]) {
         let Some(file) = &self.recon else { return };
         if let Err(error) = recon::dump(file, entries, RECON_PATIENCE, self.pause) {
-            log::error!("{error}");
+            say(Event::ReconUnwritten, format_args!("{error}"));
         }
     }
 }
 
+/// What those who read the log as JSON are told of an audit.
+struct Of {
+    path: String,
+    device: String,
+    account: String,
+    container: String,
+    verdict: &'static str,
+    findings: String,
+}
+
+impl Of {
+    fn new(audited: &Audited<'_>, said: &Said<'_>) -> Self {
+        let text = |cell: Cell<'_>| match cell {
+            Cell::Text(text) => Name(text).to_string(),
+            Cell::Null | Cell::Int(_) | Cell::Real(_) | Cell::Blob(_) => String::new(),
+        };
+        let device = said.device.and_then(|device| device.path().file_name()).unwrap_or_default();
+        let codes: Vec<_> = audited.judged.findings.iter().map(|it| it.code.word()).collect();
+        Self {
+            path: Name(&said.whole(audited.path)).to_string(),
+            device: Name(device.as_bytes()).to_string(),
+            account: text(said.names.0),
+            container: text(said.names.1),
+            verdict: audited.judged.verdict.word(),
+            findings: codes.join(" "),
+        }
+    }
+
+    fn fields(&self) -> [(&'static str, &str); 6] {
+        [
+            ("path", &self.path),
+            ("device", &self.device),
+            ("account", &self.account),
+            ("container", &self.container),
+            ("verdict", self.verdict),
+            ("findings", &self.findings),
+        ]
+    }
+
+    fn with<'a>(&'a self, name: &'static str, text: &'a str) -> Vec<(&'static str, &'a str)> {
+        let mut fields = self.fields().to_vec();
+        fields.push((name, text));
+        fields
+    }
+}
+
 /// What a deep audit alone finds: a line a database, with what to do about the gravest finding.
-fn damaged(path: Name<'_>, audited: &Audited<'_>, words: &str) {
+fn damaged(path: Name<'_>, audited: &Audited<'_>, said: &Said<'_>) {
     let findings: Vec<_> = audited.judged.findings.iter().map(ToString::to_string).collect();
     let mut line = findings.join(", ");
-    if !words.is_empty() {
-        line = format!("{line}: {words}");
+    if !said.words.is_empty() {
+        line = format!("{line}: {}", said.words);
     }
+    let of = Of::new(audited, said);
     match audited.judged.findings.first() {
         Some(first) if audited.fate != Fate::Moved => {
-            log::error!("Damaged {path}: {line}. {}", first.code.advice().next);
+            let words = format_args!("Damaged {path}: {line}. {}", first.code.advice().next);
+            say_of(Event::Damaged, &of.fields(), words);
         }
-        Some(_) | None => log::error!("Damaged {path}: {line}"),
+        Some(_) | None => {
+            say_of(Event::Damaged, &of.fields(), format_args!("Damaged {path}: {line}"));
+        }
     }
 }
 
 /// Swift's `Skipping …` (`audit_location_generator`).
 fn skipped(floor: Floor, trouble: Trouble, place: &[u8]) {
     let path = Path::new(OsStr::from_bytes(place));
-    let name = Name(place);
+    let name = Name(place).to_string();
+    let fields = [("path", name.as_str())];
     match trouble {
         Trouble::NotMounted => {
             let device = path.file_name().unwrap_or(path.as_os_str());
-            log::warn!("Skipping {} as it is not mounted", Name(device.as_bytes()));
+            let words = format_args!("Skipping {} as it is not mounted", Name(device.as_bytes()));
+            say_of(Event::Skipped, &fields, words);
         }
         Trouble::Errno(errno) => {
             let why = os_error(&std::io::Error::from_raw_os_error(errno));
-            let level = if floor == Floor::Devices { log::Level::Error } else { log::Level::Warn };
-            log::log!(level, "Skipping {name} because {why}: '{name}'");
+            let event = match floor {
+                Floor::Devices => Event::DevicesUnlisted,
+                Floor::Device | Floor::Datadir | Floor::Partition | Floor::Suffix | Floor::Hash => {
+                    Event::Skipped
+                }
+            };
+            say_of(event, &fields, format_args!("Skipping {name} because {why}: '{name}'"));
         }
         Trouble::TooMany => {
-            log::error!("Skipping all but {DEVICES_MAX} devices of {name}");
+            let words = format_args!("Skipping all but {DEVICES_MAX} devices of {name}");
+            say_of(Event::DevicesTooMany, &fields, words);
         }
     }
 }

@@ -7,8 +7,11 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use martlet_core::event::Event;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal as Number};
+
+use crate::event::say;
 
 /// What somebody outside asks of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +91,9 @@ pub fn watch(
                 Ok(_) => Signal::Status,
                 Err(error) => {
                     // With nobody waiting the signals' defaults must work, or only SIGKILL would.
-                    log::error!("cannot wait for signals: {error}");
+                    say(Event::SignalsLost, format_args!("cannot wait for signals: {error}"));
                     if let Err(error) = set.thread_unblock() {
-                        log::error!("cannot unblock signals: {error}");
+                        say(Event::SignalsLost, format_args!("cannot unblock signals: {error}"));
                     }
                     return;
                 }
@@ -99,7 +102,8 @@ pub fn watch(
             if matches!(signal, Signal::Stop(_)) && !stopping {
                 stopping = true;
                 if let Err(error) = end_after(grace) {
-                    log::error!("cannot start the thread that ends the process: {error}");
+                    let words = "cannot start the thread that ends the process";
+                    say(Event::SignalsLost, format_args!("{words}: {error}"));
                 }
             }
             hand(signal);

@@ -7,6 +7,9 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 
+use martlet_core::event::Event;
+
+use crate::event::say;
 use crate::python::{self, Repr};
 use crate::resolve::{Address, Known};
 
@@ -109,17 +112,19 @@ impl Sender {
             Ok(()) => {
                 if let Some(since) = self.trouble_since.take() {
                     let lost = self.dropped - since;
-                    log::info!("statsd packets are sent again; {lost} were dropped");
+                    let words = format_args!("statsd packets are sent again; {lost} were dropped");
+                    say(Event::StatsdAgain, words);
                 }
             }
             Err(why) => {
                 if self.trouble_since.is_none() {
                     self.trouble_since = Some(self.dropped);
-                    log::warn!(
-                        "Error sending UDP message to ('{}', {}): {why} (further ones are counted)",
-                        self.host,
-                        self.port
+                    let (host, port) = (&self.host, self.port);
+                    let words = format_args!(
+                        "Error sending UDP message to ('{host}', {port}): {why} (further ones are \
+                         counted)"
                     );
+                    say(Event::StatsdFailed, words);
                 }
                 self.dropped += 1;
             }

@@ -76,11 +76,11 @@ impl Syslog {
         Self { to, facility, link: None, datagram: Vec::new(), lost }
     }
 
-    /// Sends `line`, which begins with `tag: `, or counts it as lost.
-    pub(crate) fn send(&mut self, level: Level, tag: &str, line: &str) {
+    /// Sends `line`, or counts it as lost. What was lost before is told first, by the line that `told`
+    /// makes of its number.
+    pub(crate) fn send(&mut self, level: Level, line: &str, told: impl FnOnce(u64) -> String) {
         if 0 < self.lost {
-            let s = if self.lost == 1 { "" } else { "s" };
-            let told = format!("{tag}: {} log line{s} lost: syslog took none", self.lost);
+            let told = told(self.lost);
             if !self.deliver(Level::Warning, &told) {
                 self.lost += 1;
                 return;

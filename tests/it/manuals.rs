@@ -1,6 +1,7 @@
 //! The manuals, the README and the program say the same.
 use martlet_core::advice::Advice;
 use martlet_core::conf::{OPTIONS, Opt, Owner};
+use martlet_core::event::Event;
 use martlet_core::verdict::{FindingCode, Verdict};
 use std::fmt::Write as _;
 use std::fs;
@@ -42,6 +43,24 @@ const SWIFTS: &str = ".Sh SWIFT'S OPTIONS\nNames and defaults are Swift's.\n";
 const OURS: &str =
     ".Sh MARTLET'S OPTIONS\nSwift does not know these options, and passes over them.\n";
 
+const EVENTS: &str = ".Sh EVENTS
+With
+.Ql log_format = json
+each line of the log is one object:
+.Ql time
+in seconds since 1970,
+.Ql level , name
+.Pq Cm log_name ,
+.Ql event ,
+one of the codes below,
+.Ql message ,
+the words that stand in the log otherwise, and where they are known
+.Ql path , device , account , container , verdict , findings
+and
+.Ql to .
+Words may change from version to version; a code stays.
+";
+
 const TAIL: &str = ".Sh SEE ALSO\n.Xr martlet 1\n";
 
 fn dist(name: &str) -> PathBuf {
@@ -72,6 +91,16 @@ fn options() -> String {
         }
         text.push_str(".El\n");
     }
+    text.push_str(EVENTS);
+    text.push_str(".Bl -tag -width Ds\n");
+    for event in Event::ALL {
+        let level = format!("{:?}", event.level()).to_lowercase();
+        let said = event.meaning().replace(". ", ".\n");
+        let said: Vec<_> = said.lines().map(filled).collect();
+        writeln!(text, ".It Cm {} Pq {level}\n{}", event.word(), said.join("\n"))
+            .expect("a string");
+    }
+    text.push_str(".El\n");
     text + TAIL
 }
 
@@ -116,6 +145,59 @@ fn the_manual_of_the_options_is_the_table() {
         options(),
         "the table has changed: MARTLET_SAMPLE=write cargo test -p martlet-tests manuals"
     );
+}
+
+#[test]
+fn the_manual_has_a_paragraph_for_each_option_and_event() {
+    let manual = text(&dist("martlet-options.5"));
+    let check = |section: &str, words: Vec<&str>| {
+        let entries = entries(&manual, section);
+        let named: Vec<_> = entries.iter().map(|(name, _)| name.split(' ').next()).collect();
+        assert_eq!(named, words.into_iter().map(Some).collect::<Vec<_>>(), "{section}");
+        for (name, said) in entries {
+            assert!(20 < said.len(), "{name}: {said:?} helps nobody");
+        }
+    };
+    let own = |owner| OPTIONS.iter().filter(move |it| it.owner == owner).map(|it| it.name);
+    check("SWIFT'S OPTIONS", own(Owner::Swift).collect());
+    check("MARTLET'S OPTIONS", own(Owner::Martlet).collect());
+    check("EVENTS", Event::ALL.iter().map(|event| event.word()).collect());
+}
+
+/// The sources of the program and the platform, without their tests.
+fn sources(dir: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else {
+            let own = text(&path).split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            found.push((path, own));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_line_of_the_log_is_an_event_and_every_event_is_said() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut all: Vec<_> = sources(&root.join("bin/src"));
+    all.extend(sources(&root.join("platform-linux/src")));
+    for (path, source) in &all {
+        for line in source.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+            // What is traced is for those who look for a mistake; no `log_level` shows it.
+            let bare = ["log::error!", "log::warn!", "log::info!", "log::debug!", "log::log!"];
+            let is_bare = bare.iter().any(|it| line.contains(it));
+            assert!(!is_bare, "{}: an event without a code: {line}", path.display());
+        }
+    }
+    for event in Event::ALL {
+        let name = format!("Event::{event:?}");
+        let is_whole = |at: &str| !at.starts_with(|next: char| next.is_alphanumeric());
+        let said = all.iter().any(|(_, source)| source.split(&name).skip(1).any(is_whole));
+        assert!(said, "{name} is documented and never said");
+    }
 }
 
 #[test]

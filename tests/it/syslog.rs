@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use log::{Level, Log, Metadata, Record};
 use martlet_core::conf::{Level as Least, LogFormat, facility};
-use martlet_platform_linux::logging::{CRITICAL, LogConf, Logger, NOTICE, Name};
+use martlet_core::event::Event;
+use martlet_platform_linux::logging::{LogConf, Logger, Name};
 use martlet_platform_linux::syslog::SyslogAt;
 use tempfile::TempDir;
 
@@ -53,10 +54,9 @@ fn datagrams_are_swifts_to_the_byte() {
     for (name, level, target, expected) in [
         ("LOG_LOCAL0", Level::Debug, "", "<135>container-auditor: x\0"),
         ("LOG_LOCAL0", Level::Info, "", "<134>container-auditor: x\0"),
-        ("LOG_LOCAL0", Level::Info, NOTICE, "<133>container-auditor: x\0"),
+        ("LOG_LOCAL0", Level::Info, Event::Starting.target(), "<133>container-auditor: x\0"),
         ("LOG_LOCAL0", Level::Warn, "", "<132>container-auditor: x\0"),
         ("LOG_LOCAL0", Level::Error, "", "<131>container-auditor: x\0"),
-        ("LOG_LOCAL0", Level::Error, CRITICAL, "<130>container-auditor: x\0"),
         ("LOG_LOCAL7", Level::Info, "", "<190>container-auditor: x\0"),
         ("LOG_USER", Level::Info, "", "<14>container-auditor: x\0"),
         ("nonsense", Level::Info, "", "<134>container-auditor: x\0"),
@@ -73,7 +73,7 @@ fn the_level_decides_what_is_sent() {
     let path = folder.path().join("log");
     let listener = UnixDatagram::bind(&path).expect("a listener");
     let logger = Logger::new(LogConf { least: Least::named("WARNING"), ..conf(at(&path)) });
-    say(&logger, Level::Info, NOTICE, "notice");
+    say(&logger, Level::Info, Event::Starting.target(), "notice");
     say(&logger, Level::Warn, "", "warning");
     assert_eq!(receive(&listener), "<132>container-auditor: warning\0");
     logger.reload(LogConf {
@@ -221,4 +221,48 @@ fn json_is_one_object_a_record() {
     assert_eq!(object["level"], "error");
     assert_eq!(object["name"], "container-auditor");
     assert_eq!(object["message"], "two\nlines and a \"quote\"");
+    assert_eq!(object["event"], serde_json::Value::Null, "another crate's");
+}
+
+#[test]
+fn json_has_the_code_of_each_event_and_what_it_is_about() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    let logger = Logger::new(LogConf { format: LogFormat::Json, ..conf(at(&path)) });
+    for event in Event::ALL {
+        let mut record = Record::builder();
+        // The level of the event goes before that of the record.
+        record.level(Level::Error).target(event.target());
+        let fields = [("path", "/srv/node/sda"), ("verdict", "busy")];
+        logger.log(&record.key_values(&fields).args(format_args!("words")).build());
+        let datagram = receive(&listener);
+        let object = datagram.split_once('>').expect("a priority").1.trim_end_matches('\0');
+        let object: serde_json::Value = serde_json::from_str(object).expect("an object");
+        assert_eq!(object["event"], event.word());
+        assert_eq!(object["level"], format!("{:?}", event.level()).to_lowercase());
+        assert_eq!(
+            (&object["path"], &object["verdict"]),
+            (&"/srv/node/sda".into(), &"busy".into())
+        );
+    }
+}
+
+#[test]
+fn lines_lost_are_told_of_in_json_too() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("log");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    let logger = Logger::new(LogConf { format: LogFormat::Json, ..conf(at(&path)) });
+    inform(&logger, "there");
+    drop(receive(&listener));
+    drop(listener);
+    fs::remove_file(&path).expect("removed");
+    inform(&logger, "lost");
+    let listener = UnixDatagram::bind(&path).expect("a listener");
+    inform(&logger, "there again");
+    let datagram = receive(&listener);
+    let object = datagram.strip_prefix("<132>").expect("a warning").trim_end_matches('\0');
+    let object: serde_json::Value = serde_json::from_str(object).expect("an object");
+    assert_eq!(object["event"], "lines-lost");
 }

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use martlet_core::cursor::{Bad, sum};
+use martlet_core::event::Event;
 use rustix::fs::OFlags;
 
 use crate::error::Error;
+use crate::event::say;
 
 /// Characters of a conf's name that stand in the name of its files, for people.
 const STEM_MAX: usize = 32;
@@ -52,7 +54,10 @@ impl Kept {
             Ok(Ok(found)) => return Some(found),
             Ok(Err(bad)) => self.set_aside(bad),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => log::warn!("{}", Error::new("read", &self.path, error)),
+            Err(error) => {
+                let error = Error::new("read", &self.path, error);
+                say(Event::StateUnreadable, format_args!("{error}"));
+            }
         }
         None
     }
@@ -61,9 +66,13 @@ impl Kept {
         let aside = self.beside(".bad");
         let file = self.path.display();
         match fs::rename(&self.path, &aside) {
-            Ok(()) => log::warn!("{file} is {bad}: set aside as {}", aside.display()),
+            Ok(()) => {
+                let aside = aside.display();
+                say(Event::StateSetAside, format_args!("{file} is {bad}: set aside as {aside}"));
+            }
             Err(error) => {
-                log::warn!("{file} is {bad}; {}", Error::new("set aside", &self.path, error));
+                let error = Error::new("set aside", &self.path, error);
+                say(Event::StateUnreadable, format_args!("{file} is {bad}; {error}"));
             }
         }
     }
@@ -82,7 +91,7 @@ impl Kept {
             }
             Err(error) => {
                 if !self.said.swap(true, Ordering::Relaxed) {
-                    log::warn!("{error}; {loss}");
+                    say(Event::StateUnwritten, format_args!("{error}; {loss}"));
                 }
                 false
             }

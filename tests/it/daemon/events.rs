@@ -1,0 +1,63 @@
+//! The log as JSON: one object an event, each with its code.
+use std::process::Command;
+
+use martlet_tests::command::martlet;
+use martlet_tests::daemon::{Running, conf};
+use martlet_tests::damage;
+use martlet_tests::fixtures::named;
+use martlet_tests::tree::Tree;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The objects of a log, a line each.
+fn objects(lines: &str) -> Vec<Value> {
+    let object = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    lines.lines().map(object).collect()
+}
+
+/// The one event of this code.
+fn event<'a>(objects: &'a [Value], code: &str) -> &'a Value {
+    let found = objects.iter().find(|object| object["event"] == code);
+    found.unwrap_or_else(|| panic!("no {code} in {objects:#?}"))
+}
+
+#[test]
+fn each_line_of_a_daemons_log_is_an_object_with_a_code() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let _sound = tree.add("sda", named("small"));
+    let placed = tree.add("sda", named("two-policies"));
+    let db = placed.db();
+    damage::cut(&db, 4096);
+    let path = conf(dir.path(), tree.devices(), "log_format = json");
+    let mut daemon = Running::start(&path);
+    daemon.until("\"pass-completed\"");
+    let _status = daemon.status();
+    let (_, status, lines) = daemon.end();
+    assert!(status.success());
+    let objects = objects(&lines.join("\n"));
+    for object in &objects {
+        assert!(object["event"].is_string() && object["message"].is_string(), "{object}");
+        assert!(0 < object["time"].as_i64().expect("a time"), "{object}");
+    }
+    let codes = ["starting", "pass-begun", "audit-passed", "pass-completed", "status", "stopping"];
+    for code in codes {
+        let _there = event(&objects, code);
+    }
+    let moved = event(&objects, "quarantined");
+    assert_eq!((&moved["path"], &moved["device"]), (&db.to_str().into(), &"sda".into()));
+    assert_eq!((&moved["level"], &moved["verdict"]), (&"error".into(), &"damaged".into()));
+    assert!(moved["findings"].as_str().is_some_and(|it| it.contains("structure-")), "{moved}");
+    assert!(moved["to"].as_str().is_some_and(|it| it.contains("/quarantined/")), "{moved}");
+}
+
+#[test]
+fn a_single_pass_logs_as_the_conf_says_too() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let placed = tree.add("sda", named("small"));
+    damage::cut(&placed.db(), 4096);
+    let path = conf(dir.path(), tree.devices(), "log_format = json\nlog_level = INFO");
+    let said = Command::new(martlet()).args(["once", "-q"]).arg(&path).output().expect("it runs");
+    let objects = objects(&String::from_utf8(said.stderr).expect("text"));
+    let _moved = event(&objects, "quarantined");
+    assert!(objects.iter().all(|object| object["event"].is_string()), "{objects:#?}");
+}
