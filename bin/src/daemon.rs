@@ -13,7 +13,7 @@ use martlet_core::tally::Totals;
 use martlet_platform_linux::again::Again;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, ConfError, Settings};
-use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said, Stall};
+use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said, Stall, wanted};
 use martlet_platform_linux::event::{say, say_of};
 use martlet_platform_linux::instance::{self, Instance, InstanceError};
 use martlet_platform_linux::logging::{LogConf, Logger, Name};
@@ -23,6 +23,7 @@ use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Descriptors, Signal, Stop};
 use martlet_platform_linux::state::Store;
+use martlet_platform_linux::state::coverage::Coverages;
 use martlet_platform_linux::state::findings::Findings;
 use martlet_platform_linux::syslog::SyslogAt;
 use martlet_platform_linux::watchdog::Watchdog;
@@ -131,7 +132,7 @@ impl Daemon {
         let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
         let mode = core.mode;
         let metrics = settings.metrics_path.as_ref();
-        let metrics = metrics.map(|file| Mutex::new(Metrics::new(Path::new("/").join(file))));
+        let metrics = metrics.map(|file| Metrics::new(Path::new("/").join(file)));
         let notify = Arc::new(Notify::from_environment());
         let drive: Drive<LANES> = Drive::new(&core, ground, true, seed());
         let drive = drive.feeding(watchdog(&notify));
@@ -144,8 +145,19 @@ impl Daemon {
             Mode::Forever => drive.finding(Arc::new(Findings::new(place, &start.conf))),
             Mode::Once => drive,
         };
-        let drive = Arc::new(match store {
+        let drive = match store {
             Some(store) => drive.keeping(store),
+            None => drive,
+        };
+        let coverage = (mode == Mode::Forever)
+            .then(|| Arc::new(Coverages::new(place, &start.conf, wanted(&core))));
+        let metrics = metrics.map(|metrics| match &coverage {
+            Some(coverage) => metrics.covering(Arc::clone(coverage)),
+            None => metrics,
+        });
+        let metrics = metrics.map(Mutex::new);
+        let drive = Arc::new(match coverage {
+            Some(coverage) => drive.covering(coverage),
             None => drive,
         });
         let last = control::LastPass::default();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use martlet_core::audit::{Doing, Ended};
+use martlet_core::audit::{Doing, Ended, Mode};
 use martlet_core::left::{WHOLE, left};
 use martlet_core::report::Date;
 use martlet_core::tally::Totals;
@@ -13,15 +13,16 @@ use martlet_core::verdict::Verdict;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, Settings};
 use martlet_platform_linux::control::{Request, ask};
-use martlet_platform_linux::drive::Standing;
+use martlet_platform_linux::drive::{Standing, wanted};
 use martlet_platform_linux::instance;
 use martlet_platform_linux::logging::one_line;
+use martlet_platform_linux::state::coverage::{self, Age, Ages};
 use martlet_platform_linux::state::{Store, findings};
 use serde_json::{Map, Value, json};
 
 use crate::args::daemon::Status;
 use crate::span::Span;
-use crate::{control, output};
+use crate::{control, output, settings};
 
 /// `martlet status`.
 pub(crate) fn show(asked: &Status) -> Result<ExitCode, String> {
@@ -44,6 +45,11 @@ fn gather(settings: &Settings, conf: &Path) -> Result<Value, String> {
     }
     if status.is_null() {
         status = store.as_ref().map_or_else(|| json!({}), at_rest);
+        if let Some(place) = &settings.state_path {
+            let wanted = wanted(&settings::core(settings, Mode::Forever, None));
+            let found = coverage::ages(place, conf, wanted).map_err(|error| error.to_string())?;
+            add_ages(&mut status, &found.unwrap_or_default());
+        }
         status["running"] = holder.is_some().into();
     }
     if status["pid"].is_null() {
@@ -80,6 +86,27 @@ fn at_rest(store: &Store) -> Value {
     json!({ "pass": { "spent_seconds": spent }, "devices": devices })
 }
 
+/// Adds to the devices that a daemon left how long ago they were audited.
+fn add_ages(status: &mut Value, found: &[Ages]) {
+    for device in status["devices"].as_array_mut().into_iter().flatten() {
+        let name = device["name"].as_str().unwrap_or_default();
+        let its = found.iter().find(|ages| String::from_utf8_lossy(&ages.name) == name);
+        device["oldest_audit"] = age(its.map(|ages| ages.stat));
+        device["oldest_deep_audit"] = age(its.and_then(|ages| ages.deep));
+    }
+}
+
+/// How long ago the part of a device was audited that has waited longest.
+fn age(age: Option<Age>) -> Value {
+    let Some(Age { oldest, overdue }) = age else { return Value::Null };
+    json!({
+        "seconds": oldest.age.map(|age| age.as_secs()),
+        "passes": oldest.passes,
+        "never": oldest.never,
+        "overdue": overdue,
+    })
+}
+
 const fn breaker(tripped: bool) -> &'static str {
     if tripped { "tripped" } else { "armed" }
 }
@@ -109,6 +136,8 @@ pub(crate) fn of(standing: &Standing, last: Option<(Wall, Ended)>) -> Value {
                 "skipped": device.past.skipped,
                 "moved": device.past.breaker.moved,
                 "breaker": breaker(device.past.breaker.tripped),
+                "oldest_audit": age(device.ages.as_ref().map(|ages| ages.stat)),
+                "oldest_deep_audit": age(device.ages.as_ref().and_then(|ages| ages.deep)),
             })
         })
         .collect();
@@ -257,5 +286,26 @@ fn told_device(device: &Value) -> String {
     if device["breaker"] == "tripped" {
         line.push_str("; nothing more is moved: look at the device, then martlet rearm");
     }
+    for (what, key) in [("audited", "oldest_audit"), ("deep audits", "oldest_deep_audit")] {
+        line.extend(told_age(what, &device[key]));
+    }
     line
+}
+
+/// `; audited within 2 h`: no database has waited longer.
+fn told_age(what: &str, age: &Value) -> Option<String> {
+    let passes = age["passes"].as_u64()?;
+    let span = age["seconds"].as_u64().map(|seconds| Span(Duration::from_secs(seconds)));
+    let mut told = match (age["never"] == true, span) {
+        // Nothing is wrong with what was not there an hour ago, or has its turn within a week.
+        (true, _) if age["overdue"] != true => format!("; {what}: not all yet"),
+        (true, Some(span)) => format!("; {what}: not all in {span}"),
+        (true, None) => format!("; {what}: not all in {passes} passes"),
+        (false, Some(span)) => format!("; {what} within {span}"),
+        (false, None) => format!("; {what} within {passes} passes"),
+    };
+    if age["overdue"] == true {
+        told.push_str(" (overdue)");
+    }
+    Some(told)
 }

@@ -210,10 +210,10 @@ impl Entry {
 }
 
 /// What is left of a buffer to be written.
-struct Out<'a>(&'a mut [u8]);
+pub(crate) struct Out<'a>(pub(crate) &'a mut [u8]);
 
 impl Out<'_> {
-    fn put(&mut self, part: &[u8]) {
+    pub(crate) fn put(&mut self, part: &[u8]) {
         let whole = core::mem::take(&mut self.0);
         // Every buffer is asserted to be large enough; one that were not would fail its seal.
         let Some((here, rest)) = whole.split_at_mut_checked(part.len()) else { return };
@@ -221,7 +221,7 @@ impl Out<'_> {
         self.0 = rest;
     }
 
-    fn name(&mut self, name: &Name) {
+    pub(crate) fn name(&mut self, name: &Name) {
         let mut bytes = [0; NAME_MAX];
         for (kept, byte) in bytes.iter_mut().zip(name) {
             *kept = *byte;
@@ -232,16 +232,16 @@ impl Out<'_> {
 }
 
 /// What is left of a buffer to be read.
-struct In<'a>(&'a [u8]);
+pub(crate) struct In<'a>(pub(crate) &'a [u8]);
 
 impl In<'_> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
+    pub(crate) fn take<const N: usize>(&mut self) -> [u8; N] {
         let Some((part, rest)) = self.0.split_first_chunk() else { return [0; N] };
         self.0 = rest;
         *part
     }
 
-    fn name(&mut self) -> Name {
+    pub(crate) fn name(&mut self) -> Name {
         let [len] = self.take();
         let bytes: [u8; NAME_MAX] = self.take();
         bytes

@@ -31,12 +31,14 @@ pub struct DeepConf {
     pub hold: Duration,
 }
 
-/// The stretch of calendar time whose turns one pass takes: from the beginning of the pass before to
-/// its own.
+/// The stretch of time whose turns one pass takes: from the beginning of the pass before to its own. It
+/// follows the calendar, and goes on where it was when that steps back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Turns {
     from: Wall,
     to: Wall,
+    /// Microseconds by which it is ahead of the calendar.
+    ahead: i64,
 }
 
 impl Turns {
@@ -45,9 +47,65 @@ impl Turns {
     #[must_use]
     pub fn next(self, now: Wall, interval: Duration) -> Self {
         let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
-        let before = Wall::from_micros(now.as_micros().saturating_sub(interval));
-        let is_new = self == Self::default() || now < self.to;
-        Self { from: if is_new { before } else { self.to }, to: now }
+        let now = now.as_micros();
+        let here = now.saturating_add(self.ahead);
+        if self == Self::default() {
+            let from = Wall::from_micros(now.saturating_sub(interval));
+            return Self { from, to: Wall::from_micros(now), ahead: 0 };
+        }
+        if self.to.as_micros() <= here {
+            return Self { from: self.to, to: Wall::from_micros(here), ahead: self.ahead };
+        }
+        let to = self.to.as_micros().saturating_add(interval);
+        Self { from: self.to, to: Wall::from_micros(to), ahead: to.saturating_sub(now) }
+    }
+
+    /// These turns and those of the next pass as one stretch; none if they do not follow each other.
+    #[must_use]
+    pub fn joined(self, next: Self) -> Option<Self> {
+        let follows = self != Self::default() && self.to == next.from;
+        follows.then_some(Self { from: self.from, ..next })
+    }
+
+    /// The empty stretch at the end of these turns.
+    #[must_use]
+    pub const fn none_after(self) -> Self {
+        Self { from: self.to, ..self }
+    }
+
+    /// Whether `last`, the end of these turns, brought one of sixteen parts of the cycle to its end, and
+    /// the whole of that part lies in these turns: then, how long before their end its first turn was.
+    #[must_use]
+    pub fn part_taken(self, part: u8, within: Duration, last: Self) -> Option<Duration> {
+        const PARTS: i64 = 16;
+        let cycle = i64::try_from(within.as_micros()).unwrap_or(i64::MAX).max(1);
+        let taken = last.to.as_micros().saturating_sub(last.from.as_micros());
+        if cycle <= taken {
+            return Some(within);
+        }
+        let edge = |part: i64| {
+            let whole = (cycle / PARTS).saturating_mul(part);
+            whole.saturating_add((cycle % PARTS).saturating_mul(part) / PARTS)
+        };
+        let (begin, end) = (edge(part.into()), edge(i64::from(part).saturating_add(1)));
+        let to = self.to.as_micros();
+        let ended = to.saturating_sub(to.saturating_sub(end).rem_euclid(cycle));
+        let began = ended.saturating_sub(end.saturating_sub(begin));
+        let is_whole = last.from.as_micros() < ended && self.from.as_micros() < began;
+        let ago = u64::try_from(to.saturating_sub(began)).ok()?;
+        is_whole.then_some(Duration::from_micros(ago))
+    }
+
+    /// As numbers, to be kept over a restart.
+    #[must_use]
+    pub const fn numbers(self) -> [i64; 3] {
+        [self.from.as_micros(), self.to.as_micros(), self.ahead]
+    }
+
+    /// From what [`Turns::numbers`] gave.
+    #[must_use]
+    pub const fn of([from, to, ahead]: [i64; 3]) -> Self {
+        Self { from: Wall::from_micros(from), to: Wall::from_micros(to), ahead }
     }
 
     /// Whether the turn of `path` lies in this stretch, each database having one every `within`.
@@ -139,12 +197,47 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_takes_no_turn_twice_for_long() {
+    fn a_clock_that_steps_back_takes_no_turn_twice_and_loses_none() {
         let late = Turns::default().next(wall(1000), HOUR);
         let back = late.next(wall(0), HOUR);
-        assert_eq!(back, Turns::default().next(wall(0), HOUR));
+        assert_eq!((back.from, back.to), (wall(1000), wall(1001)));
         let on = back.next(wall(2), HOUR);
-        assert_eq!((on.from, on.to), (wall(0), wall(2)));
+        assert_eq!((on.from, on.to), (wall(1001), wall(1003)));
+        assert_eq!(Turns::of(on.numbers()), on, "and it goes on over a restart");
+    }
+
+    #[test]
+    fn turns_join_only_where_one_follows_the_other() {
+        let first = Turns::default().next(wall(0), HOUR);
+        let second = first.next(wall(5), HOUR);
+        let both = first.joined(second).expect("they follow");
+        assert_eq!((both.from, both.to), (wall(-1), wall(5)));
+        assert_eq!(second.joined(first), None);
+        assert_eq!(Turns::default().joined(first), None);
+        assert_eq!(first.none_after().joined(second), Some(second));
+    }
+
+    #[test]
+    fn a_part_of_the_cycle_is_taken_once_all_its_turns_are() {
+        // Sixteen hours, so that a part is an hour; the calendar's zero is a multiple of it.
+        let cycle = 16 * HOUR;
+        let hour = |n: i64| Wall::from_micros(n * 3_600_000_000);
+        let turns = |from: i64, to: i64| Turns { from: hour(from), to: hour(to), ahead: 0 };
+        let run = turns(-1, 3);
+        for (part, last, expected) in [
+            (0, turns(0, 3), Some(3)),
+            (1, turns(0, 3), Some(2)),
+            (2, turns(0, 3), Some(1)),
+            (3, turns(0, 3), None),       // it has but begun
+            (15, turns(0, 3), None),      // it ended before the last pass
+            (15, turns(-1, 3), None),     // its first turn is not among them
+            (0, turns(1, 3), None),       // an earlier pass ended it
+            (9, turns(-13, 3), Some(16)), // the last pass took the whole cycle
+        ] {
+            let found = run.part_taken(part, cycle, last);
+            let expected = expected.map(|hours: u32| hours * HOUR);
+            assert_eq!(found, expected, "part {part} of {last:?}");
+        }
     }
 
     #[test]

@@ -62,4 +62,6 @@ pub mod audit;
 
 pub mod cursor;
 
+pub mod coverage;
+
 pub mod findings;

@@ -5,6 +5,7 @@ use core::fmt::{Display, Formatter, Result};
 use core::time::Duration;
 
 use crate::audit::{Mode, Tripped};
+use crate::coverage::{Kind, Oldest};
 use crate::tally::Window;
 use crate::time::Wall;
 use crate::verdict::{FindingCode, Judged, Verdict};
@@ -54,6 +55,36 @@ impl Display for Since {
         let Window { since, passed, failed } = self.0;
         let since = Ctime(since);
         write!(f, "Since {since}: container audits: {passed} passed audit, {failed} failed audit")
+    }
+}
+
+/// `part of it has not been audited for 2 h and 3 passes: look what the log says was passed over`
+#[derive(Clone, Copy, Debug)]
+pub struct Overdue(pub Kind, pub Oldest);
+
+impl Display for Overdue {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self(kind, Oldest { passes, age, never }) = *self;
+        let what = match kind {
+            Kind::Stat => "audited",
+            Kind::Deep => "deeply audited",
+        };
+        write!(
+            f,
+            "part of it has not been {what}{} for ",
+            if never { " since it is known," } else { "" }
+        )?;
+        if let Some(age) = age {
+            let (count, unit) = match age.as_secs() {
+                seconds @ 0..=119 => (seconds, "s"),
+                seconds @ 120..=7_199 => (seconds / 60, "min"),
+                seconds @ 7_200..=172_799 => (seconds / 3_600, "h"),
+                seconds => (seconds / 86_400, "days"),
+            };
+            write!(f, "{count} {unit} and ")?;
+        }
+        let s = if passes == 1 { "" } else { "es" };
+        write!(f, "{passes} pass{s}: look what the log says was passed over")
     }
 }
 

@@ -25,6 +25,7 @@ use martlet_core::walk::Floor;
 
 use self::job::Job;
 use self::keep::Mark;
+pub use self::keep::wanted;
 pub use self::stall::Stall;
 pub use self::standing::{DeviceStanding, Standing, parts};
 use crate::check::CheckConf;
@@ -34,6 +35,7 @@ use crate::error::Error;
 use crate::hands::{Hands, Target};
 use crate::quarantine::Moved;
 use crate::state::Store;
+use crate::state::coverage::Coverages;
 use crate::state::findings::Findings;
 use crate::watchdog::Watchdog;
 
@@ -108,6 +110,7 @@ pub struct Drive<const LANES: usize> {
     kept: Mutex<Vec<Mark>>,
     store: Option<Store>,
     findings: Option<Arc<Findings>>,
+    coverage: Option<Arc<Coverages>>,
     /// What a restart found, until the devices are listed.
     saved: Mutex<Vec<Entry>>,
     check: CheckConf,
@@ -138,6 +141,7 @@ impl<const LANES: usize> Drive<LANES> {
             kept: Mutex::new(Vec::new()),
             store: None,
             findings: None,
+            coverage: None,
             saved: Mutex::new(Vec::new()),
             check: CheckConf { may_recover, stop: Arc::clone(&stop) },
             process: Around::of(Arc::clone(&stop)),
@@ -177,6 +181,16 @@ impl<const LANES: usize> Drive<LANES> {
         Self { findings: Some(findings), ..self }
     }
 
+    /// The same, noting what it covers. After [`Drive::keeping`]: the two go on together.
+    #[must_use]
+    pub fn covering(self, coverage: Arc<Coverages>) -> Self {
+        let mut auditor = self.lock();
+        let turns = coverage.resume(auditor.resumed());
+        auditor.follow(turns);
+        drop(auditor);
+        Self { coverage: Some(coverage), ..self }
+    }
+
     /// Gives an order, from any thread.
     pub fn order(&self, order: Order<'_>) {
         if order == Order::Stop {
@@ -184,6 +198,9 @@ impl<const LANES: usize> Drive<LANES> {
         }
         if let Order::Reload(conf) = order {
             *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = conf.deep.hold;
+            if let Some(coverage) = &self.coverage {
+                coverage.reload(wanted(conf));
+            }
         }
         if self.lock().order(clock::now(), order) {
             self.wake.notify_all();

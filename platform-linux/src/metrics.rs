@@ -6,12 +6,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use martlet_core::audit::{Audited, Ended, Fate};
 use martlet_core::time::Wall;
 use martlet_core::verdict::Verdict;
 
 use crate::error::Error;
+use crate::state::coverage::{Age, Ages, Coverages};
 
 /// What was counted since the process began.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub struct Metrics {
     passes: u64,
     incomplete: u64,
     last: Option<(Wall, Ended)>,
+    coverage: Option<Arc<Coverages>>,
 }
 
 impl Metrics {
@@ -40,7 +43,14 @@ impl Metrics {
             passes: 0,
             incomplete: 0,
             last: None,
+            coverage: None,
         }
+    }
+
+    /// The same, telling how long ago each device was audited.
+    #[must_use]
+    pub fn covering(self, coverage: Arc<Coverages>) -> Self {
+        Self { coverage: Some(coverage), ..self }
     }
 
     /// Counts an audit.
@@ -118,8 +128,44 @@ impl Metrics {
             let incomplete = u64::from(totals.is_incomplete());
             family("last_pass_incomplete", "gauge", help, &plain(incomplete));
         }
+        let ages = self.coverage.as_ref().map(|coverage| coverage.ages()).unwrap_or_default();
+        if !ages.is_empty() {
+            let help = "How long ago the part of the device was audited that has waited longest.";
+            family(
+                "oldest_audit_seconds",
+                "gauge",
+                help,
+                &each(&ages, |age| age.oldest.age.map(|it| it.as_secs())),
+            );
+            let help = "Passes that have ended since then.";
+            family(
+                "oldest_audit_passes",
+                "gauge",
+                help,
+                &each(&ages, |age| Some(age.oldest.passes.into())),
+            );
+            let help = "Whether that is too long ago: 1 or 0.";
+            family("overdue", "gauge", help, &each(&ages, |age| Some(age.overdue.into())));
+        }
         text
     }
+}
+
+/// A sample for each device and each audit that is wanted, where there is a figure.
+fn each(ages: &[Ages], figure: impl Fn(&Age) -> Option<u64>) -> Vec<(String, f64)> {
+    let mut samples = Vec::new();
+    for device in ages {
+        // A name is any bytes; a label is UTF-8 with three letters escaped.
+        let name = String::from_utf8_lossy(&device.name);
+        let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        for (audit, age) in [("stat", Some(&device.stat)), ("deep", device.deep.as_ref())] {
+            if let Some(figure) = age.and_then(&figure) {
+                let labels = format!("{{device=\"{name}\",audit=\"{audit}\"}}");
+                samples.push((labels, float(figure)));
+            }
+        }
+    }
+    samples
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floats")]

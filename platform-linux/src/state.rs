@@ -1,6 +1,7 @@
 //! The state directory: what outlasts a restart, one file of a kind for each conf.
 //!
-//! Here is the cursor's; [`findings`] is what was found.
+//! Here is the cursor's; [`findings`] is what was found, [`coverage`] how long ago it was looked for.
+pub mod coverage;
 mod file;
 pub mod findings;
 

@@ -200,6 +200,31 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.resumed = Some(spent);
     }
 
+    /// How long the pass in progress, or to come, had taken before a restart broke it off; none if that
+    /// was not so.
+    #[must_use]
+    pub const fn resumed(&self) -> Option<Duration> {
+        self.resumed
+    }
+
+    /// Has it take, after a restart, the turns that come after these, so that no database loses its own.
+    /// A pass that goes on has the same turns as before.
+    pub const fn follow(&mut self, turns: Turns) {
+        self.turns = turns;
+    }
+
+    /// Whose turns for a deep audit the pass in progress, or the last one, takes.
+    #[must_use]
+    pub const fn turns(&self) -> Turns {
+        self.turns
+    }
+
+    /// By which configuration it goes.
+    #[must_use]
+    pub const fn conf(&self) -> &Conf {
+        &self.conf
+    }
+
     /// Whether the pass in progress, or to come, is one that a restart broke off.
     #[must_use]
     pub const fn is_resumed(&self) -> bool {

@@ -5,7 +5,7 @@ use super::{Auditor, Lane, PASS_MIN, Phase};
 use crate::breaker::Answer;
 use crate::check::Seen;
 use crate::deep::{Dug, judge_deep};
-use crate::due::Which;
+use crate::due::{Turns, Which};
 use crate::path::DbPath;
 use crate::place::HashPath;
 use crate::quarantine::{self, Stays, What};
@@ -66,7 +66,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.phase = match (&self.phase, event) {
             (Phase::Beginning, Event::Reported) => {
                 self.began = now.mono;
-                self.turns = self.turns.next(now.wall, self.conf.interval.max(PASS_MIN));
+                if self.resumed.is_none() || self.turns == Turns::default() {
+                    self.turns = self.turns.next(now.wall, self.conf.interval.max(PASS_MIN));
+                }
                 self.totals = Totals::default();
                 self.crowded = false;
                 Phase::Listing { begun: false }

@@ -1,16 +1,22 @@
 //! The devices of a pass: how they are listed, and what of them is kept over a restart.
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use martlet_core::audit::{Device, Event, Lane, Report};
-use martlet_core::cursor::{Disk, Entry, Head, Name, Place};
+use martlet_core::audit::{Conf, Device, Event, Lane, Report};
+use martlet_core::coverage::Wanted;
+use martlet_core::cursor::{self, Disk, Entry, Head, Place};
+use martlet_core::due::Which;
+use martlet_core::report::Overdue;
 use martlet_core::time::Mono;
 
 use super::{Drive, Ground, Turn};
 use crate::clock;
 use crate::devices::devices;
 use crate::hands::{Hands, Target};
+use crate::logging::Name;
+use crate::state::coverage::Coverages;
 use crate::state::findings::{Findings, Known};
 use crate::state::{self, Saved};
 
@@ -52,7 +58,7 @@ impl<const LANES: usize> Drive<LANES> {
         }
         let Some(store) = &self.store else { return };
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let (head, entries) = {
+        let (head, entries, turns) = {
             let auditor = self.lock();
             let kept = self.kept();
             let entries: Vec<Entry> = targets
@@ -68,15 +74,24 @@ impl<const LANES: usize> Drive<LANES> {
                     })
                 })
                 .collect();
-            (Head { pass: auditor.spent(clock::now()), ..Head::default() }, entries)
+            let head = Head { pass: auditor.spent(clock::now()), ..Head::default() };
+            (head, entries, auditor.turns())
         };
-        if !entries.is_empty() {
-            store.save(&Saved { head, entries });
+        if entries.is_empty() {
+            return;
         }
+        if let Some(coverage) = &self.coverage {
+            say_overdue(coverage, &targets);
+            if !coverage.save(head.pass, turns) {
+                return;
+            }
+        }
+        store.save(&Saved { head, entries });
     }
 
-    /// Notes among the findings what is said.
+    /// Notes what is said: among the findings, and for the coverage.
     pub(super) fn note(&self, report: &Report<'_>, targets: &[Target], hands: &Hands) {
+        self.cover(report, targets, hands);
         let Some(findings) = &self.findings else { return };
         match report {
             Report::Began(_) => findings.begin(self.lock().is_resumed()),
@@ -88,6 +103,26 @@ impl<const LANES: usize> Drive<LANES> {
             }
             Report::Ended(_) => self.whole(targets, findings),
             Report::Hit(..) | Report::Tripped(_) | Report::Window(_) | Report::Leaving(_) => {}
+        }
+    }
+
+    fn cover(&self, report: &Report<'_>, targets: &[Target], hands: &Hands) {
+        let Some(coverage) = &self.coverage else { return };
+        match report {
+            Report::Began(_) => coverage.begin(self.lock().is_resumed()),
+            Report::Audited(audited) => {
+                coverage.audited(audited.device, audited.path, audited.judged.verdict);
+            }
+            Report::Hit(floor, _) => {
+                if let Some(device) = hands.device() {
+                    coverage.hit(device, *floor);
+                }
+            }
+            Report::Ended(_) => {
+                coverage.ended(self.lock().turns());
+                say_overdue(coverage, targets);
+            }
+            Report::Tripped(_) | Report::Window(_) | Report::Leaving(_) => {}
         }
     }
 
@@ -118,7 +153,7 @@ impl<const LANES: usize> Drive<LANES> {
         let mut listed = self.targets.write().unwrap_or_else(PoisonError::into_inner);
         let mut auditor = self.lock();
         let mut kept = self.kept();
-        let mut known: HashMap<Name, Entry> =
+        let mut known: HashMap<cursor::Name, Entry> =
             std::mem::take(&mut *self.saved.lock().unwrap_or_else(PoisonError::into_inner))
                 .into_iter()
                 .map(|entry| (entry.name.clone(), entry))
@@ -129,20 +164,44 @@ impl<const LANES: usize> Drive<LANES> {
             known.insert(name.clone(), Entry { name, disk, past, place: Place::default() });
         }
         kept.clear();
+        let mut covered = Vec::new();
         let (now, resumed) = (clock::now(), auditor.is_resumed());
         for (target, (number, found)) in targets.iter().zip(disks) {
             let entry = known.remove(&state::name(target.path())).unwrap_or_default();
             let (past, place) = entry.now(found);
             let sure = if resumed { place } else { Place::default() };
             let disk = found.or(Some(entry.disk));
+            covered.push((state::name(target.path()), found, past.done || !sure.is_start()));
             kept.push(Mark { disk, sure, ..Mark::default() });
             let _ = auditor.handle(lane, now, Event::Device { disk: number, past });
+        }
+        if let Some(coverage) = &self.coverage {
+            let covered = covered.into_iter().take(super::DEVICES_MAX);
+            coverage.list(covered.map(|(name, disk, midway)| (name, disk, midway && resumed)));
         }
         *listed = targets;
         if auditor.handle(lane, now, Event::DevicesEnd(result)) {
             self.wake.notify_all();
         }
         Turn { auditor, now }
+    }
+}
+
+/// What a configuration asks for, as far as it is about how often.
+#[must_use]
+pub fn wanted(conf: &Conf) -> Wanted {
+    let deep = match conf.deep.which {
+        Which::Within(within) => Some(within),
+        Which::Never | Which::All => None,
+    };
+    Wanted { interval: conf.interval, deep }
+}
+
+/// Says what has become overdue, once.
+fn say_overdue(coverage: &Coverages, targets: &[Target]) {
+    for (device, kind, oldest) in coverage.newly_overdue() {
+        let device = targets.get(usize::from(device.0)).map_or(Path::new(""), Target::path);
+        log::warn!("{}: {}", Name(device.as_os_str().as_bytes()), Overdue(kind, oldest));
     }
 }
 

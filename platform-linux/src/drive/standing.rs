@@ -10,6 +10,7 @@ use martlet_core::tally::Totals;
 
 use super::Drive;
 use crate::clock;
+use crate::state::coverage::Ages;
 
 /// Where a drive stands.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct DeviceStanding {
     pub doing: Option<Doing>,
     /// For how long it has not answered, if it is [`STALLED_AFTER`] or longer.
     pub stalled: Option<Duration>,
+    /// How long ago it was audited; none if nobody keeps count.
+    pub ages: Option<Ages>,
 }
 
 impl<const LANES: usize> Drive<LANES> {
@@ -54,6 +57,7 @@ impl<const LANES: usize> Drive<LANES> {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let (now, auditor) = (clock::now(), self.lock());
         let kept = self.kept();
+        let ages = self.coverage.as_ref().map(|coverage| coverage.ages()).unwrap_or_default();
         let lanes = u8::try_from(LANES).unwrap_or(u8::MAX);
         let lanes: Vec<_> = (0..lanes)
             .map(|lane| {
@@ -75,6 +79,7 @@ impl<const LANES: usize> Drive<LANES> {
                     past,
                     doing: at.map(|lane| lane.1),
                     stalled: at.and_then(|lane| lane.2),
+                    ages: ages.get(usize::from(row)).cloned(),
                 })
             })
             .collect();
