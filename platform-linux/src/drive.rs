@@ -165,32 +165,6 @@ impl<const LANES: usize> Drive<LANES> {
         Self { process, ..self }
     }
 
-    /// The same auditor, which keeps its place in `store`, and goes on where that says it was.
-    #[must_use]
-    pub fn keeping(self, store: Store) -> Self {
-        let saved = store.load();
-        if let Some(spent) = saved.head.pass {
-            self.lock().resume(clock::now(), spent);
-        }
-        Self { saved: Mutex::new(saved.entries), store: Some(store), ..self }
-    }
-
-    /// The same, keeping what it finds.
-    #[must_use]
-    pub fn finding(self, findings: Arc<Findings>) -> Self {
-        Self { findings: Some(findings), ..self }
-    }
-
-    /// The same, noting what it covers. After [`Drive::keeping`]: the two go on together.
-    #[must_use]
-    pub fn covering(self, coverage: Arc<Coverages>) -> Self {
-        let mut auditor = self.lock();
-        let turns = coverage.resume(auditor.resumed());
-        auditor.follow(turns);
-        drop(auditor);
-        Self { coverage: Some(coverage), ..self }
-    }
-
     /// Gives an order, from any thread.
     pub fn order(&self, order: Order<'_>) {
         if order == Order::Stop {

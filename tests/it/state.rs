@@ -1,5 +1,6 @@
 //! What a restart finds of the pass that it broke off.
 
+mod coverage;
 mod findings;
 
 use std::fs;

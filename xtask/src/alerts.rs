@@ -4,8 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use martlet_tests::command::martlet;
-use martlet_tests::daemon::conf;
+use martlet_tests::daemon::{Running, conf};
 use martlet_tests::fixtures::named;
 use martlet_tests::tree::Tree;
 
@@ -26,9 +25,13 @@ pub(crate) fn run() -> Result<(), String> {
     let tree = Tree::new();
     let _sound = tree.add("sda", named("small"));
     let file = dir.path().join("martlet.prom");
-    let more = format!("daemonize = false\nmetrics_path = {}\n", file.display());
-    let conf = conf(dir.path(), tree.devices(), &more);
-    steps::run(Command::new(martlet()).arg("run").arg(&conf))?;
+    let more = format!("metrics_path = {}\n", file.display());
+    let mut daemon = Running::start(&conf(dir.path(), tree.devices(), &more));
+    daemon.until("audit pass completed");
+    let (_, ended, _) = daemon.end();
+    if !ended.success() {
+        return Err(format!("the daemon ended with {ended}"));
+    }
     let metrics = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     let rules = fs::read_to_string(RULES).map_err(|e| format!("{RULES}: {e}"))?;
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';

@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use martlet_core::audit::{Conf, Device, Event, Lane, Report};
 use martlet_core::coverage::Wanted;
@@ -18,7 +18,7 @@ use crate::hands::{Hands, Target};
 use crate::logging::Name;
 use crate::state::coverage::Coverages;
 use crate::state::findings::{Findings, Known};
-use crate::state::{self, Saved};
+use crate::state::{self, Saved, Store};
 
 /// How far a device has come.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,32 @@ impl Mark {
 }
 
 impl<const LANES: usize> Drive<LANES> {
+    /// The same auditor, which keeps its place in `store`, and goes on where that says it was.
+    #[must_use]
+    pub fn keeping(self, store: Store) -> Self {
+        let saved = store.load();
+        if let Some(spent) = saved.head.pass {
+            self.lock().resume(clock::now(), spent);
+        }
+        Self { saved: Mutex::new(saved.entries), store: Some(store), ..self }
+    }
+
+    /// The same, keeping what it finds.
+    #[must_use]
+    pub fn finding(self, findings: Arc<Findings>) -> Self {
+        Self { findings: Some(findings), ..self }
+    }
+
+    /// The same, noting what it covers. After [`Drive::keeping`]: the two go on together.
+    #[must_use]
+    pub fn covering(self, coverage: Arc<Coverages>) -> Self {
+        let mut auditor = self.lock();
+        let turns = coverage.resume(auditor.resumed());
+        auditor.follow(turns);
+        drop(auditor);
+        Self { coverage: Some(coverage), ..self }
+    }
+
     /// Saves what is kept of each device; nothing if they were not listed yet.
     pub(super) fn save(&self) {
         if let Some(findings) = &self.findings {

@@ -110,6 +110,54 @@ fn what_was_found_is_listed_with_the_command_that_mends_it() {
     assert!(text.contains("1 found and not mended"), "{text}");
 }
 
+#[test]
+fn a_device_that_is_not_audited_is_told_and_warned_of_once() {
+    let (dir, tree) = (TempDir::new().expect("a folder"), Tree::new());
+    let placed = tree.add("sda", named("small"));
+    let _sound = tree.add("sdb", named("small"));
+    let metrics = dir.path().join("martlet.prom");
+    let more = format!("interval = 0\nmetrics_path = {}", metrics.display());
+    let conf = conf(dir.path(), tree.devices(), &more);
+    // A suffix directory that cannot be listed: a link to itself.
+    let suffix = placed.dir.parent().expect("a suffix").to_owned();
+    fs::rename(&suffix, suffix.with_extension("aside")).expect("renamed");
+    std::os::unix::fs::symlink(&suffix, &suffix).expect("a loop");
+    let mut daemon = Running::start(&conf);
+    let warned = "part of it has not been audited since it is known, for ";
+    let line = daemon.until(warned);
+    assert!(line.contains("/sda: ") && line.contains("3 passes"), "{line}");
+    let now = status(&conf);
+    assert_eq!(now["devices"][0]["oldest_audit"]["overdue"], true, "{now}");
+    assert_eq!(now["devices"][0]["oldest_audit"]["never"], true, "{now}");
+    assert_eq!(now["devices"][1]["oldest_audit"]["overdue"], false, "{now}");
+    assert_eq!(now["devices"][1]["oldest_audit"]["passes"], 0, "{now}");
+    let (_, text) = ask(&["status"], &conf);
+    assert!(text.contains("; audited: not all in ") && text.contains("(overdue)"), "{text}");
+    assert!(text.contains("; audited within "), "{text}");
+    let one_more = "Container audit pass completed";
+    daemon.until(one_more);
+    daemon.until(one_more);
+    let told = fs::read_to_string(&metrics).expect("metrics");
+    for line in [
+        "martlet_overdue{device=\"sda\",audit=\"stat\"} 1",
+        "martlet_overdue{device=\"sdb\",audit=\"stat\"} 0",
+        "martlet_overdue{device=\"sdb\",audit=\"deep\"} 0",
+        "martlet_oldest_audit_passes{device=\"sdb\",audit=\"stat\"} 0",
+    ] {
+        assert!(told.lines().any(|it| it == line), "{line} is not in\n{told}");
+    }
+    let seconds = "martlet_oldest_audit_seconds{device=\"sda\",audit=\"stat\"} ";
+    assert!(told.lines().any(|it| it.starts_with(seconds)), "{told}");
+    let (_, status_code, said) = daemon.end();
+    assert_eq!(status_code.code(), Some(0));
+    let times = said.iter().filter(|line| line.contains(warned)).count();
+    assert_eq!(times, 1, "once, and not each pass: {said:#?}");
+    let left = status(&conf);
+    assert_eq!(left["running"], false);
+    assert_eq!(left["devices"][0]["oldest_audit"]["overdue"], true, "{left}");
+    assert_eq!(left["devices"][1]["oldest_audit"]["overdue"], false, "{left}");
+}
+
 /// The file with this ending in a directory, if there is one.
 fn find(dir: &Path, ending: &str) -> Option<PathBuf> {
     let mut entries = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
