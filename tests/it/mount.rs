@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use martlet_platform_linux::devices::{DeviceDir, disk_of};
 use martlet_platform_linux::mount::{Mount, look};
@@ -53,6 +53,30 @@ pub(crate) fn with_own_mounts(deed: impl FnOnce() + Send) {
             }
         });
     });
+}
+
+/// Runs a command; what it said if it failed.
+pub(crate) fn run(program: &str, words: &[&str], path: &Path) -> Result<(), String> {
+    let mut command = Command::new(program);
+    let done = command.args(words).arg(path).stdin(Stdio::null()).output();
+    let done = done.map_err(|error| format!("{program}: {error}"))?;
+    let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+    if done.status.success() { Ok(()) } else { Err(format!("{program}: {said}")) }
+}
+
+/// Makes a file system in a sparse image of so many bytes below `dir`, and mounts it on `place`.
+pub(crate) fn image(
+    mkfs: &str,
+    words: &[&str],
+    bytes: u64,
+    dir: &Path,
+    place: &Path,
+) -> Result<(), String> {
+    let image = dir.join("image");
+    let file = fs::File::create(&image).expect("created");
+    file.set_len(bytes).map_err(|error| format!("a file of {bytes} bytes: {error}"))?;
+    run(mkfs, words, &image)?;
+    run("mount", &["-o", "loop", image.to_str().expect("a plain path")], place)
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The file systems that appliances have: walk, locks and reader on each of them that this kernel and
 //! these tools can make.
 use super::asked;
-use crate::mount::with_own_mounts;
+use crate::mount::{image, run, with_own_mounts};
 use martlet_core::page::Rule;
 use martlet_core::walk::{Floor, Walked};
 use martlet_platform_linux::hands::beside;
@@ -13,7 +13,6 @@ use rusqlite::Connection;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// Bytes of an image; the least that XFS can be made in. It is sparse.
 const IMAGE_BYTES: u64 = 320 << 20;
@@ -21,24 +20,6 @@ const IMAGE_BYTES: u64 = 320 << 20;
 const NAMES: [&str; 3] = ["two-policies", "empty", "big-metadata"];
 /// Names beside a database, so many that its directory is listed in several calls.
 const STRAYS: u32 = 3000;
-
-/// Runs a command; what it said if it failed.
-fn run(program: &str, words: &[&str], path: &Path) -> Result<(), String> {
-    let mut command = Command::new(program);
-    let done = command.args(words).arg(path).stdin(Stdio::null()).output();
-    let done = done.map_err(|error| format!("{program}: {error}"))?;
-    let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-    if done.status.success() { Ok(()) } else { Err(format!("{program}: {said}")) }
-}
-
-/// Makes a file system in an image and mounts it on `place`.
-fn image(mkfs: &str, words: &[&str], dir: &Path, place: &Path) -> Result<(), String> {
-    let image = dir.join("image");
-    let file = fs::File::create(&image).expect("created");
-    file.set_len(IMAGE_BYTES).expect("set");
-    run(mkfs, words, &image)?;
-    run("mount", &["-o", "loop", image.to_str().expect("a plain path")], place)
-}
 
 fn overlay(dir: &Path, place: &Path) -> Result<(), String> {
     // Its upper directory has to lie on a file system with attributes; tmpfs has them.
@@ -122,9 +103,9 @@ fn every_file_system_gives_the_answers_of_sqlite() {
     with_own_mounts(|| {
         type Make = fn(&Path, &Path) -> Result<(), String>;
         let systems: [(&str, Make); 5] = [
-            ("ext4", |dir, place| image("mkfs.ext4", &["-q"], dir, place)),
-            ("xfs", |dir, place| image("mkfs.xfs", &["-q"], dir, place)),
-            ("btrfs", |dir, place| image("mkfs.btrfs", &["-q"], dir, place)),
+            ("ext4", |dir, place| image("mkfs.ext4", &["-q"], IMAGE_BYTES, dir, place)),
+            ("xfs", |dir, place| image("mkfs.xfs", &["-q"], IMAGE_BYTES, dir, place)),
+            ("btrfs", |dir, place| image("mkfs.btrfs", &["-q"], IMAGE_BYTES, dir, place)),
             ("overlay", overlay),
             ("tmpfs", |_, place| run("mount", &["-t", "tmpfs", "tmpfs"], place)),
         ];
