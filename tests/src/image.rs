@@ -165,10 +165,11 @@ impl Image {
         let mut payload = self.bytes.get(at..at.checked_add(local)?)?.to_vec();
         let mut next = at + local;
         while payload.len() < total {
-            let page = u32::from_be_bytes(*self.bytes.get(next..)?.first_chunk()?) as usize;
-            next = self.start(page.max(1));
+            let page = u32::from_be_bytes(*self.bytes.get(next..)?.first_chunk()?);
+            // The page may be any: its place need not fit 32 bits.
+            next = self.page.checked_mul(usize::try_from(page.max(1) - 1).ok()?)?;
             let take = (self.page - 4).min(total - payload.len());
-            payload.extend(self.bytes.get(next + 4..next + 4 + take)?);
+            payload.extend(self.bytes.get(next..)?.get(4..4 + take)?);
         }
         Some((rowid, values(&payload)?))
     }
