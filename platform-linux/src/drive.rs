@@ -20,7 +20,7 @@ use martlet_core::check::Cell;
 use martlet_core::cursor::{Entry, Place};
 use martlet_core::path::DbPath;
 use martlet_core::time::{Mono, Now};
-use martlet_core::verdict::Counts;
+use martlet_core::verdict::Verdict;
 use martlet_core::walk::Floor;
 
 use self::job::Job;
@@ -342,7 +342,7 @@ impl<const LANES: usize> Drive<LANES> {
         };
         // What passed has no words, so an ordinary audit allocates nothing for them.
         let has_words = matches!(report, Report::Audited(audited)
-            if audited.judged.counts == Counts::Failed || !audited.judged.findings.is_empty());
+            if !matches!(audited.judged.verdict, Verdict::Sound | Verdict::Deleted | Verdict::Vanished));
         let words = if has_words { hands.words() } else { String::new() };
         let device = match report {
             Report::Tripped(tripped) => Some(tripped.device),

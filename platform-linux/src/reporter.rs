@@ -124,6 +124,15 @@ impl Reporter<'_> {
             Verdict::Damaged if audited.judged.counts != Counts::Failed => {
                 damaged(path, audited, said);
             }
+            Verdict::Busy
+            | Verdict::Unreadable
+            | Verdict::DeviceError
+            | Verdict::NeedsRecovery
+            | Verdict::Unsettled
+                if audited.judged.counts != Counts::Failed =>
+            {
+                not_dug(path, audited, said.words);
+            }
             Verdict::Sound
             | Verdict::Deleted
             | Verdict::Vanished
@@ -283,6 +292,16 @@ fn damaged(path: Name<'_>, audited: &Audited<'_>, said: &Said<'_>) {
             say_of(Event::Damaged, &of.fields(), format_args!("Damaged {path}: {line}"));
         }
     }
+}
+
+/// A deep audit that reached no end after a stat audit in order, which Swift's lines tell of.
+fn not_dug(path: Name<'_>, audited: &Audited<'_>, words: &str) {
+    let word = audited.judged.verdict.word();
+    let colon = if words.is_empty() { "" } else { ": " };
+    // Writers come and go; a device that fails is for somebody to look at.
+    let ill = matches!(audited.judged.verdict, Verdict::DeviceError | Verdict::Unreadable);
+    let level = if ill { log::Level::Error } else { log::Level::Warn };
+    log::log!(level, "Not audited deeply {path}: {word}{colon}{words}");
 }
 
 /// Swift's `Skipping …` (`audit_location_generator`).

@@ -45,3 +45,39 @@ fn a_close_that_fails_ends_nothing() {
     assert_eq!(found.lines().count(), 2, "{found}{said}");
     assert!(found.contains("\"moved_to\""), "the damaged one is moved all the same: {found}{said}");
 }
+
+/// How many reads at a place `words` make, as `strace` counts them, and what comes of the run in
+/// which all of them fail after the first `sound`.
+fn reads(words: &[std::ffi::OsString], sound: Option<usize>) -> (usize, std::process::Output) {
+    let calls = tempfile::NamedTempFile::new().expect("a file");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-e", "trace=pread64", "-o"]).arg(calls.path());
+    if let Some(sound) = sound {
+        command.arg("-e").arg(format!("inject=pread64:error=EIO:when={}+", sound + 1));
+    }
+    let done = command.args(words).output().expect("strace runs");
+    let calls = std::fs::read_to_string(calls.path()).expect("a record of calls");
+    (calls.lines().filter(|line| line.contains(" pread64(")).count(), done)
+}
+
+#[test]
+fn a_deep_audit_that_the_disk_ends_is_said_in_the_log() {
+    if !has_strace() {
+        return;
+    }
+    let (dir, tree) = (tempfile::tempdir().expect("a directory"), Tree::new());
+    let path = tree.add("sda", named("small")).db();
+    let (conf, swift_conf) = confs(dir.path(), &tree);
+    let mut words = vec![martlet().into(), "once".into(), conf.into(), "--swift-conf".into()];
+    words.extend([swift_conf.into(), "--json".into(), "-q".into()]);
+    let (sound, done) = reads(&words, None);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    words.push("--deep".into());
+    let (_, done) = reads(&words, Some(sound));
+    let found = String::from_utf8_lossy(&done.stdout);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(3), "{found}{said}");
+    assert!(found.contains("\"device-error\"") && found.contains("\"passed\""), "{found}");
+    let line = format!("Not audited deeply {}: device-error: ", path.display());
+    assert!(said.contains(&line), "{said}");
+}
