@@ -55,12 +55,14 @@ pub(crate) fn command(
 ) -> Command {
     let mut command = Command::new("timeout");
     command.arg("--signal=KILL").arg(limit.as_secs().max(1).to_string());
-    command.args(["strace", "-f", "-y", "-s", "64", "-o"]).arg(out);
+    command.args(["strace", "-f", "-s", "64", "-o"]).arg(out);
     if let Some(Fault { call, nth, error }) = fault {
         // brk(2) has no error: it leaves the break where it is, and says where that is.
         let harm = if call == "brk" { "retval=0".to_owned() } else { format!("error={error}") };
         command.arg("--seccomp-bpf").args(["-e", &format!("trace={call}")]);
         command.args(["-e", &format!("inject={call}:{harm}:when={nth}")]);
+    } else {
+        command.arg("-y");
     }
     command.arg("--").args(words);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,17 +1,22 @@
 //! Every system call of a pass fails in turn.
 //!
 //! A pass without faults is written down, call by call. Calls that do the same are one *place*: the
-//! same call, the same how manieth of its name since the pass came to it, at the same kind of container, or at the same file
-//! of the rest. Of each place one call is failed, at another of the twenty containers each time,
-//! with each error. What the loader and Rust's runtime do before `main`, and the thread that waits for
-//! signals, are left out: nothing of Martlet's runs there yet, or it waits.
+//! same call, the same how manieth of its name since the pass came to it, at the same kind of
+//! container, or at the same file of the rest. Of each place one call is failed, at another of the
+//! containers each time, with each error: what is left out are repeats. What the loader and Rust's
+//! runtime do before `main`, and the thread that waits for signals, are left out: nothing of
+//! Martlet's runs there yet, or it waits.
+//!
+//! Where all of it is tried, each kind has passes of its own over twenty containers, and what a pass
+//! does before the first and after the last container is tried with the first kind.
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use martlet_tests::command::martlet;
 
-use super::node::Node;
+use super::node::{KINDS, Kind, Node};
 use super::pass::Pass;
 use super::{Extent, Survived};
 use crate::strace::{self, Call, Fault};
@@ -23,16 +28,22 @@ const EACH: usize = 20;
 const EACH_OF_SHARE: usize = 4;
 /// A pass under `strace` takes two seconds at most, and 25 more if a lock seems to be held.
 const LIMIT: Duration = Duration::from_secs(90);
-/// Runs side by side.
-const THREADS: usize = 2;
+/// Runs side by side; where all of it is tried, many wait for a lock that only seems to be held.
+const THREADS: usize = 6;
+const THREADS_OF_SHARE: usize = 2;
+/// Nothing keeps a damaged one in its place.
+const MOVES_ALL: &str = "quarantine_share = 100%\n";
+/// Runs between two words on how far it has come.
+const WORD_EVERY: usize = 500;
 /// In CI one place of so many is failed, with one error.
 const SHARE: usize = 13;
 /// Things that went wrong that are shown.
 const SHOWN_MAX: usize = 40;
 /// The first call of `main`: it blocks the signals that the daemon waits for.
 const MAIN_BEGINS: &str = "rt_sigprocmask(SIG_BLOCK, [HUP INT USR1 TERM]";
-/// What ends the process cannot fail.
-const NEVER: [&str; 3] = ["exit_group", "exit", "rt_sigreturn"];
+/// What ends the process cannot fail; and the kernel has no such error for a wake between threads, of
+/// which one that is lost would stop any program.
+const NEVER: [&str; 4] = ["exit_group", "exit", "rt_sigreturn", "futex"];
 
 /// One place, and the numbers of the calls that are made there.
 #[derive(Debug)]
@@ -45,19 +56,51 @@ struct Place {
 /// One way to run a pass.
 const WAYS: [(&str, &[&str]); 2] = [("stat", &[]), ("deep", &["--deep"])];
 
-/// Fails them.
+/// Fails them, or only those of the way and with the error that `extent` names.
 ///
 /// # Errors
 /// What was not survived.
-pub(super) fn run(extent: Extent) -> Result<Vec<Survived>, String> {
-    WAYS.iter().map(|(name, words)| way(name, words, extent)).collect()
+pub(super) fn run(extent: Extent<'_>) -> Result<Vec<Survived>, String> {
+    let ways = WAYS.iter().filter(|(name, _)| extent.part.is_none_or(|part| part.0 == *name));
+    let done: Vec<_> =
+        ways.map(|(name, words)| way(name, words, extent)).collect::<Result<_, _>>()?;
+    if done.is_empty() { Err("no such pass; there are stat and deep".to_owned()) } else { Ok(done) }
 }
 
-fn way(name: &str, words: &[&str], extent: Extent) -> Result<Survived, String> {
+fn way(name: &str, words: &[&str], extent: Extent<'_>) -> Result<Survived, String> {
+    let mut table = Table::default();
+    // A pass over one kind is short enough for a run a place and error.
+    let size = if extent.all { 1 } else { KINDS.len() };
+    for (number, kinds) in KINDS.chunks(size).enumerate() {
+        table.add(group(name, words, extent, (kinds, number == 0))?);
+    }
+    if table.rows.is_empty() {
+        return Err(format!("no such error; there are {}", ERRORS.join(", ")));
+    }
+    table.print(name);
+    if !table.wrong.is_empty() {
+        let all = table.wrong.len();
+        table.wrong.truncate(SHOWN_MAX);
+        return Err(format!("{all} faults not survived:\n{}", table.wrong.join("\n")));
+    }
+    Ok(Survived { what: format!("system calls, {name} pass"), fired: table.fired() })
+}
+
+/// A pass over containers of some kinds; what it does before the first and after the last is tried with
+/// the first of all groups.
+fn group(
+    name: &str,
+    words: &[&str],
+    extent: Extent<'_>,
+    (kinds, is_first): (&'static [Kind], bool),
+) -> Result<Table, String> {
+    let (each, threads) =
+        if extent.all { (EACH, THREADS) } else { (EACH_OF_SHARE, THREADS_OF_SHARE) };
+    let more = if extent.all { MOVES_ALL } else { "" };
+    let more = format!("bytes_per_second = 0\n{more}");
     let mut nodes = Vec::new();
-    let each = if extent == Extent::All { EACH } else { EACH_OF_SHARE };
-    for _ in 0..THREADS {
-        nodes.push(Node::new(each, "bytes_per_second = 0\n")?);
+    for _ in 0..threads {
+        nodes.push(Node::of(kinds, each, &more, |_| Ok(()))?);
     }
     let Some(first) = nodes.first_mut() else { return Err("no node".to_owned()) };
     let (calls, output) = strace::trace(&first.once(martlet(), words), LIMIT)?;
@@ -70,11 +113,18 @@ fn way(name: &str, words: &[&str], extent: Extent) -> Result<Survived, String> {
     let places = places(&calls, first);
     let mut faults = Vec::new();
     for (row, place) in places.iter().enumerate() {
+        if !is_first && (place.at.starts_with("start") || place.at.starts_with("pass")) {
+            continue;
+        }
         for (turn, error) in ERRORS.into_iter().enumerate() {
             if place.call == "brk" && error != "ENOMEM" {
                 continue; // it knows no other
             }
-            if extent == Extent::Share && (row % SHARE != 0 || turn != row / SHARE % ERRORS.len()) {
+            let is_asked = match extent.part {
+                Some((_, asked)) => asked == error,
+                None => extent.all || row % SHARE == 0 && turn == row / SHARE % ERRORS.len(),
+            };
+            if !is_asked {
                 continue;
             }
             let nth = place.nth[(row * ERRORS.len() + turn) % place.nth.len()];
@@ -82,47 +132,44 @@ fn way(name: &str, words: &[&str], extent: Extent) -> Result<Survived, String> {
             faults.push((place, fault));
         }
     }
+    let kinds = if let [kind] = kinds { kind.name } else { "of each kind" };
     eprintln!(
-        "{name}: {} calls in {} places over {} databases; {} runs",
+        "{name}, {kinds}: {} calls in {} places over {} databases; {} runs",
         calls.len(),
         places.len(),
         sound.verdicts.len(),
         faults.len()
     );
-    let mut table = Table::default();
+    let (mut table, next) = (Table::default(), AtomicUsize::new(0));
     let told: Vec<Result<Table, String>> = std::thread::scope(|threads| {
-        let sound = &sound;
-        let faults = &faults;
-        let run = |(turn, node): (usize, &mut Node)| {
-            let node_faults = faults.iter().skip(turn).step_by(THREADS);
-            fail(node, words, sound, node_faults)
-        };
+        let (sound, faults, next) = (&sound, &faults, &next);
+        let run = |node: &mut Node| fail(node, words, sound, faults, next);
         let running: Vec<_> =
-            nodes.iter_mut().enumerate().map(|it| threads.spawn(move || run(it))).collect();
+            nodes.iter_mut().map(|node| threads.spawn(move || run(node))).collect();
         running.into_iter().map(|it| it.join().unwrap_or_else(|_| Err("a panic".into()))).collect()
     });
     for part in told {
         table.add(part?);
     }
-    table.print(name);
-    if !table.wrong.is_empty() {
-        let all = table.wrong.len();
-        table.wrong.truncate(SHOWN_MAX);
-        return Err(format!("{all} faults not survived:\n{}", table.wrong.join("\n")));
-    }
-    Ok(Survived { what: format!("system calls, {name} pass"), fired: table.fired() })
+    Ok(table)
 }
 
-/// Runs a pass for each fault.
-fn fail<'a>(
+/// Runs a pass for each fault that nobody has taken yet.
+fn fail(
     node: &mut Node,
     words: &[&str],
     sound: &Pass,
-    faults: impl Iterator<Item = &'a (&'a Place, Fault)>,
+    faults: &[(&Place, Fault)],
+    next: &AtomicUsize,
 ) -> Result<Table, String> {
     let mut table = Table::default();
     let sound = sound.moved_to(node);
-    for (place, fault) in faults {
+    loop {
+        let turn = next.fetch_add(1, Ordering::Relaxed);
+        let Some((place, fault)) = faults.get(turn) else { return Ok(table) };
+        if turn % WORD_EVERY == WORD_EVERY - 1 {
+            eprintln!("{} of {} runs", turn + 1, faults.len());
+        }
         let out = tempfile::NamedTempFile::new().map_err(|e| format!("no temporary file: {e}"))?;
         let words = node.once(martlet(), words);
         let mut command = strace::command(&words, Some(fault), out.path(), LIMIT);
@@ -143,10 +190,11 @@ fn fail<'a>(
         if let Some(first) = wrong.first() {
             let more = wrong.len() - 1;
             let at = &place.at;
-            table.wrong.push(format!("{fault} at {at}: {first}; {more} more\n    {line}"));
+            let wrong = format!("{fault} at {at}: {first}; {more} more\n    {line}");
+            eprintln!("NOT SURVIVED: {wrong}");
+            table.wrong.push(wrong);
         }
     }
-    Ok(table)
 }
 
 /// The places of a pass over `node`, in the order in which they come first.

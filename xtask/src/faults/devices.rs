@@ -44,7 +44,7 @@ const TROUBLES: [Trouble; 3] = [
 ///
 /// # Errors
 /// What was not survived.
-pub(super) fn devices(_: Extent) -> Result<Vec<Survived>, String> {
+pub(super) fn devices(_: Extent<'_>) -> Result<Vec<Survived>, String> {
     let mut fired = 0;
     for mkfs in ["mkfs.ext4", "mkfs.xfs"] {
         for (words, trouble) in TROUBLES {

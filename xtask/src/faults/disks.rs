@@ -22,7 +22,7 @@ const DISK: &str = "size=16k";
 ///
 /// # Errors
 /// What was not survived.
-pub(super) fn disks(_: Extent) -> Result<Vec<Survived>, String> {
+pub(super) fn disks(_: Extent<'_>) -> Result<Vec<Survived>, String> {
     let full = tempfile::tempdir().map_err(|e| format!("no temporary directory: {e}"))?;
     let at = full.path();
     steps::run(Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "none"]).arg(at))?;

@@ -31,8 +31,8 @@ const TOKENS: [&[u8]; 12] = [
 ///
 /// # Errors
 /// The first that did not hold.
-pub(super) fn files(extent: Extent) -> Result<Vec<Survived>, String> {
-    let each = if extent == Extent::All { EACH } else { EACH_OF_SHARE };
+pub(super) fn files(extent: Extent<'_>) -> Result<Vec<Survived>, String> {
+    let each = if extent.all { EACH } else { EACH_OF_SHARE };
     let mut done = Vec::new();
     for name in ["conf", "recon", "cursor", "pending"] {
         let seeds = seeds(name)?;

@@ -1,8 +1,11 @@
-//! `cargo xtask faults [--all | NAME]`: every fault that can be made, and what is left afterwards.
+//! `cargo xtask faults [--all] [NAME]`: every fault that can be made, and what is left afterwards.
 //!
 //! After each: no crash, no hang, no false quarantine, no database's turn lost, recon cache and state
 //! valid, and the audited tree as it was, but for what the audit may recover or move. A fault that is
 //! not survived is an error; how many of each kind fired is printed.
+//!
+//! All of it takes hours. `--all NAME` tries one kind, `--all calls stat EIO` the system calls of a
+//! stat pass with one error.
 mod calls;
 mod devices;
 mod disks;
@@ -19,12 +22,12 @@ use std::process::Command;
 use martlet_tests::command::martlet;
 
 /// How much is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// What every change has time for.
-    Share,
-    /// All of it.
-    All,
+#[derive(Clone, Copy, Debug)]
+struct Extent<'a> {
+    /// All of it, or what every change has time for.
+    all: bool,
+    /// Of the system calls only those of one way of a pass, with one error.
+    part: Option<(&'a str, &'a str)>,
 }
 
 /// Faults of one kind that fired, all of them survived.
@@ -34,7 +37,7 @@ struct Survived {
     fired: usize,
 }
 
-type Suite = fn(Extent) -> Result<Vec<Survived>, String>;
+type Suite = fn(Extent<'_>) -> Result<Vec<Survived>, String>;
 
 /// What `NAME` may be.
 const SUITES: [(&str, Suite); 7] = [
@@ -47,6 +50,9 @@ const SUITES: [(&str, Suite); 7] = [
     ("files", files::files),
 ];
 
+const USAGE: &str = "usage: cargo xtask faults [--all] [NAME]
+       cargo xtask faults --all calls stat|deep ERROR";
+
 /// Set where the mounts are this program's own.
 const OWN_MOUNTS: &str = "MARTLET_OWN_MOUNTS";
 
@@ -56,13 +62,15 @@ const OWN_MOUNTS: &str = "MARTLET_OWN_MOUNTS";
 /// What was not survived, or why it could not be tried.
 #[expect(clippy::print_stdout, reason = "a command prints its result")]
 pub(crate) fn run(words: &[&str]) -> Result<(), String> {
-    let (extent, wanted) = match words {
-        [] => (Extent::Share, None),
-        ["--all"] => (Extent::All, None),
-        ["--all", name] | [name, "--all"] => (Extent::All, Some(*name)),
-        [name] => (Extent::Share, Some(*name)),
-        _ => return Err("usage: cargo xtask faults [--all] [NAME]".to_owned()),
+    let (all, wanted, part) = match words {
+        [] => (false, None, None),
+        ["--all"] => (true, None, None),
+        ["--all", "calls", way, error] => (true, Some("calls"), Some((*way, *error))),
+        ["--all", name] | [name, "--all"] => (true, Some(*name), None),
+        [name] => (false, Some(*name), None),
+        _ => return Err(USAGE.to_owned()),
     };
+    let extent = Extent { all, part };
     let suites: Vec<_> =
         SUITES.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name)).collect();
     if suites.is_empty() {

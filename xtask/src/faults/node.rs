@@ -48,7 +48,7 @@ const fn kind(name: &'static str, fixture: &'static str, may: May, spoil: fn(&Pl
 const RENAME: &str = "UPDATE container_info SET reported_object_count = reported_object_count + 1";
 
 /// The kinds: each way through the audit.
-pub(super) const KINDS: [Kind; 13] = [
+pub(super) static KINDS: [Kind; 13] = [
     kind("plain", "small", May::Look, |_| {}),
     kind("deleted", "deleted", May::Look, |_| {}),
     kind("large-row", "big-metadata", May::Look, |_| {}),
@@ -96,11 +96,21 @@ type Seen = Vec<(OsString, u64, u64, (i64, i64))>;
 impl Node {
     /// A node with `each` containers of each kind, in memory if there is such a place.
     pub(super) fn new(each: usize, more: &str) -> Result<Self, String> {
-        Self::on(each, more, |_| Ok(()))
+        Self::of(&KINDS, each, more, |_| Ok(()))
     }
 
     /// The same with a device that `mount` makes of an empty directory.
     pub(super) fn on(
+        each: usize,
+        more: &str,
+        mount: impl FnOnce(&Path) -> Result<(), String>,
+    ) -> Result<Self, String> {
+        Self::of(&KINDS, each, more, mount)
+    }
+
+    /// The same with these kinds alone.
+    pub(super) fn of(
+        kinds: &'static [Kind],
         each: usize,
         more: &str,
         mount: impl FnOnce(&Path) -> Result<(), String>,
@@ -122,7 +132,7 @@ impl Node {
         said(&conf, fs::write(&conf, format!("{text}quarantine_limit = 1000000\n{more}")))?;
         let mut node =
             Self { room, tree, conf, swift_conf, held: Vec::new(), by_hash: BTreeMap::new() };
-        for kind in &KINDS {
+        for kind in kinds {
             for number in 0..each {
                 let container = format!("{}-{number}", kind.name);
                 let fixture = named(kind.fixture);

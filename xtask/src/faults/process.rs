@@ -27,7 +27,7 @@ const LOOKS_MAX: u32 = 1_000_000;
 ///
 /// # Errors
 /// What was not survived.
-pub(super) fn process(extent: Extent) -> Result<Vec<Survived>, String> {
+pub(super) fn process(extent: Extent<'_>) -> Result<Vec<Survived>, String> {
     let mut node = Node::new(EACH, "")?;
     let words = node.once(martlet(), &["--rate", RATE]);
     let sound = Pass::read(&night::pass(&words, 0, |_| Ok(()))?);
@@ -61,7 +61,7 @@ pub(super) fn process(extent: Extent) -> Result<Vec<Survived>, String> {
         eprintln!("NOT TRIED: a calendar that steps needs libfaketime");
     }
 
-    if extent == Extent::All {
+    if extent.all {
         let path = sound
             .verdicts
             .keys()

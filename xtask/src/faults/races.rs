@@ -51,7 +51,7 @@ const CHANGES: [Change; 5] = [
 ///
 /// # Errors
 /// What was not survived.
-pub(super) fn races(extent: Extent) -> Result<Vec<Survived>, String> {
+pub(super) fn races(extent: Extent<'_>) -> Result<Vec<Survived>, String> {
     let mut node = Node::new(EACH, "")?;
     let words = node.once(martlet(), &[]);
     let sound = Pass::read(&night::pass(&words, 0, |_| Ok(()))?);
@@ -67,7 +67,7 @@ pub(super) fn races(extent: Extent) -> Result<Vec<Survived>, String> {
     let counts = [const { AtomicUsize::new(0) }; CHANGES.len()];
     std::thread::scope(|threads| {
         threads.spawn(|| change(&plain, &stop, &counts));
-        let passes = if extent == Extent::All { ALL_PASSES } else { PASSES };
+        let passes = if extent.all { ALL_PASSES } else { PASSES };
         for _ in 0..passes {
             match night::pass(&words, 0, |_| Ok(())) {
                 Ok(output) => {

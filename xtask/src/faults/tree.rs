@@ -49,7 +49,7 @@ const BURNERS: [&str; 4] = [
 ///
 /// # Errors
 /// What was not survived.
-pub(super) fn tree(_: Extent) -> Result<Vec<Survived>, String> {
+pub(super) fn tree(_: Extent<'_>) -> Result<Vec<Survived>, String> {
     let mut node = Node::new(EACH, "")?;
     let words = node.once("prlimit".as_ref(), &[]);
     let mut bounded: Vec<_> = vec!["prlimit".into(), MEMORY.into(), martlet().into()];
