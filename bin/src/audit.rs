@@ -2,7 +2,7 @@
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,6 +21,7 @@ use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::privilege;
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Descriptors, Signal};
+use martlet_platform_linux::state::findings::Findings;
 use martlet_platform_linux::statsd::Statsd;
 
 use crate::args::{Check, Once};
@@ -51,11 +52,13 @@ struct Pass {
     may_recover: bool,
     recon: Option<PathBuf>,
     statsd: Option<Statsd>,
+    findings: Option<Arc<Findings>>,
 }
 
 /// `martlet once CONF`.
 pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
     let settings = conf::load(&asked.conf).map_err(|error| error.to_string())?;
+    let file = path::absolute(&asked.conf).map_err(|e| format!("{}: {e}", asked.conf.display()))?;
     let hash = hash(asked.swift_conf.as_deref())?;
     if privilege::is_root() {
         // Else the recon cache and the quarantine would belong to root, and the daemon could not write.
@@ -78,6 +81,14 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
     let (level, format) = (settings::level(settings.log_level), settings.log_format);
     Console { tag: &settings.log_name, level, format }.install(view.bar().clone());
     let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
+    let place = settings.state_path.as_deref().filter(|_| !asked.dry_run);
+    let findings = place.and_then(|place| match keeping(place, &file) {
+        Ok(findings) => Some(findings),
+        Err(why) => {
+            say(Event::FindingsLeft, format_args!("nothing is kept for martlet list: {why}"));
+            None
+        }
+    });
     let pass = Pass {
         conf,
         ground,
@@ -87,6 +98,7 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
         // A dry run is nobody's pass: dashboards do not hear of it.
         recon: (!asked.dry_run).then_some(recon),
         statsd: if asked.dry_run { None } else { settings::statsd(&settings, seed()) },
+        findings,
     };
     pass.run(&view, blocked)
 }
@@ -114,8 +126,16 @@ pub(crate) fn check(asked: &Check) -> Result<ExitCode, String> {
         may_recover: false,
         recon: None,
         statsd: None,
+        findings: None,
     };
     pass.run(&view, blocked)
+}
+
+/// The findings under the conf at `file`, which a single pass adds its own to; or why they are left.
+pub(crate) fn keeping(place: &Path, file: &Path) -> Result<Arc<Findings>, String> {
+    let findings = Findings::of_a_pass(place, file).map_err(|error| error.to_string())?;
+    let left = "the daemon of this conf runs, or another pass, and does that";
+    findings.map(Arc::new).ok_or_else(|| left.to_owned())
 }
 
 /// Audits the hash directory at `path` deeply where it lies, out of the tree, and says what it is.
@@ -133,6 +153,7 @@ pub(crate) fn look(path: &Path, json: bool) -> Result<ExitCode, String> {
         may_recover: false,
         recon: None,
         statsd: None,
+        findings: None,
     };
     pass.run(&view, blocked)
 }
@@ -173,7 +194,11 @@ impl Pass {
     fn drive<const LANES: usize>(self, view: &Arc<View>, blocked: Blocked) -> Result<(), String> {
         let drive: Drive<LANES> = Drive::new(&self.conf, self.ground, self.may_recover, seed());
         let seen = Arc::clone(view);
-        let drive = Arc::new(drive.telling(Arc::new(move |progress| seen.digging(progress))));
+        let drive = drive.telling(Arc::new(move |progress| seen.digging(progress)));
+        let drive = Arc::new(match &self.findings {
+            Some(findings) => drive.finding(Arc::clone(findings)),
+            None => drive,
+        });
         let stopped = Arc::clone(&drive);
         let hand = move |signal| match signal {
             Signal::Stop(_) => stopped.order(Order::Stop),
@@ -198,6 +223,9 @@ impl Pass {
                 drive.order(Order::Stop);
             }
         });
+        if let Some(findings) = &self.findings {
+            findings.save();
+        }
         Ok(())
     }
 }

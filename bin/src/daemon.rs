@@ -28,7 +28,7 @@ use martlet_platform_linux::state::findings::Findings;
 use martlet_platform_linux::syslog::SyslogAt;
 use martlet_platform_linux::watchdog::Watchdog;
 
-use crate::audit::{GRACE, SWIFT_CONF, seed};
+use crate::audit::{self, GRACE, SWIFT_CONF, seed};
 use crate::control;
 use crate::exit;
 use crate::settings;
@@ -141,9 +141,14 @@ impl Daemon {
         // A single pass leaves to the daemon what is the daemon's.
         let store = store.filter(|_| mode == Mode::Forever);
         let control = store.as_ref().map(|store| (control::socket(store), control::paused(store)));
-        let drive = match mode {
-            Mode::Forever => drive.finding(Arc::new(Findings::new(place, &start.conf))),
-            Mode::Once => drive,
+        let findings = match mode {
+            Mode::Forever => Some(Arc::new(Findings::new(place, &start.conf))),
+            // Where it cannot, it says no more than Swift's does.
+            Mode::Once => place.and_then(|place| audit::keeping(place, &start.conf).ok()),
+        };
+        let drive = match &findings {
+            Some(findings) => drive.finding(Arc::clone(findings)),
+            None => drive,
         };
         let drive = match store {
             Some(store) => drive.keeping(store),
@@ -223,6 +228,9 @@ impl Daemon {
                 *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((clock::wall(), *it));
             }
         });
+        if let Some(findings) = findings.filter(|_| mode == Mode::Once) {
+            findings.save();
+        }
         notify.tell(Note::Stopping);
         let stopped = drive.is_stopped().then(Totals::default);
         Ok(ended.into_inner().unwrap_or_else(PoisonError::into_inner).or(stopped))

@@ -23,7 +23,13 @@ pub(crate) fn show(asked: &List) -> Result<ExitCode, String> {
     let Some(place) = &settings.state_path else {
         return Err("state_path is empty, so findings are not kept".to_owned());
     };
-    let list = read(place, &asked.conf).map_err(|error| error.to_string())?.unwrap_or_default();
+    let kept = read(place, &asked.conf).map_err(|error| error.to_string())?;
+    let nothing = match (&kept, &asked.since) {
+        (Some(list), Some(_)) if 0 < list.open => "nothing that was seen since then".to_owned(),
+        (Some(_), _) => "nothing that is not mended".to_owned(),
+        (None, _) => format!("nothing was found as yet, or kept in {}", place.display()),
+    };
+    let list = kept.unwrap_or_default();
     let mut findings = list.findings;
     findings.retain(|it| it.closed.is_none());
     if let Some(since) = since {
@@ -40,6 +46,9 @@ pub(crate) fn show(asked: &List) -> Result<ExitCode, String> {
     };
     if 0 < list.unlisted && !asked.json {
         lines.push(format!("and {} more for which there was no room", list.unlisted));
+    }
+    if lines.is_empty() && !asked.json {
+        lines.push(nothing);
     }
     let code = if list.open == 0 { ExitCode::SUCCESS } else { ExitCode::from(DAMAGE) };
     output::print(lines, code)

@@ -136,6 +136,9 @@ events! {
         "A device has not answered for a minute, and what works on it waits. Look at the device."
     DeviceAnswers "device-answers" Warning
         "A device that did not answer does again."
+    FindingsLeft "findings-left" Info
+        "A single pass keeps nothing for martlet list: the daemon of the conf runs and does, or another \
+         pass, or state_path cannot be written. The words say which."
     StateUnreadable "state-unreadable" Warning
         "A file in state_path cannot be read, and the auditor begins anew. Mend its mode or its disk."
     StateSetAside "state-set-aside" Warning

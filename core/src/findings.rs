@@ -114,6 +114,12 @@ impl<const ROWS: usize, const MORE: usize> Ledger<ROWS, MORE> {
         (self.pass, self.beyond) = (head.pass, head.beyond);
     }
 
+    /// Whether anything has changed since that was last taken.
+    #[must_use]
+    pub const fn has_changed(&self) -> bool {
+        self.changed
+    }
+
     /// Whether anything has changed since it was last asked.
     pub fn take_changed(&mut self) -> bool {
         core::mem::take(&mut self.changed)

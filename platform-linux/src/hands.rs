@@ -66,6 +66,20 @@ impl Target {
         }
     }
 
+    /// The device that it lies on, as far as the path says; else the path itself.
+    #[must_use]
+    pub fn device(&self) -> &Path {
+        let above = match self {
+            Self::Device(_) | Self::Below(_, Floor::Devices | Floor::Device) => 0,
+            Self::Below(_, Floor::Datadir) => 1,
+            Self::Below(_, Floor::Partition) => 2,
+            Self::Below(_, Floor::Suffix) => 3,
+            Self::Below(_, Floor::Hash) => 4,
+            Self::File(_) => DEVICE_ABOVE,
+        };
+        self.path().ancestors().nth(above).unwrap_or(self.path())
+    }
+
     /// The physical disk below it; all that cannot be found out is one disk.
     #[must_use]
     pub fn disk(&self) -> u64 {

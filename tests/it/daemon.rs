@@ -3,5 +3,6 @@ mod command;
 mod control;
 mod events;
 mod hang;
+mod once;
 mod stop;
 mod swift;

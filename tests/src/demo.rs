@@ -173,10 +173,12 @@ pub fn confs(dir: &Path, tree: &Tree) -> (PathBuf, PathBuf) {
     let conf = dir.join("container-server.conf");
     let text = format!(
         "[DEFAULT]\ndevices = {}\nmount_check = false\nuser = {}\n\n\
-         [container-auditor]\ncontainers_per_second = 0\nrecon_cache_path = {}\n",
+         [container-auditor]\ncontainers_per_second = 0\nrecon_cache_path = {}\n\
+         state_path = {}\n",
         tree.devices().display(),
         user.unwrap_or_else(|| geteuid().to_string()),
         dir.display(),
+        dir.join("state").display(),
     );
     done(&conf, fs::write(&conf, text));
     let swift = dir.join("swift.conf");

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
-/// List what the daemon has found and nobody has mended, with the command that mends it.
+/// List what was found and nobody has mended, with the command that mends it.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand, name = "list")]
 pub(crate) struct List {

@@ -123,7 +123,7 @@ impl<const LANES: usize> Drive<LANES> {
             Report::Began(_) => findings.begin(self.lock().is_resumed()),
             Report::Audited(audited) => {
                 let target = targets.get(usize::from(audited.device.0));
-                let device = target.map_or(Path::new(""), Target::path);
+                let device = target.map_or(Path::new(""), Target::device);
                 let known = Known { device, names: hands.names(), moved: hands.moved() };
                 findings.note(audited, &known);
             }
@@ -156,7 +156,10 @@ impl<const LANES: usize> Drive<LANES> {
     fn whole(&self, targets: &[Target], findings: &Findings) {
         let auditor = self.lock();
         for (target, row) in targets.iter().zip(0..) {
-            if auditor.past(Device(row)).is_some_and(|past| past.done && !past.skipped) {
+            // A part of a device is not all of it.
+            if matches!(target, Target::Device(_))
+                && auditor.past(Device(row)).is_some_and(|past| past.done && !past.skipped)
+            {
                 findings.walked(target.path());
             }
         }

@@ -2,11 +2,12 @@
 //!
 //! A temporary file is synced before it takes the name, so a crash leaves the old file or the new
 //! one. A place that cannot be written costs one warning, and the auditor goes on without.
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use martlet_core::cursor::{Bad, sum};
@@ -26,6 +27,8 @@ pub(super) struct Kept {
     mode: u32,
     /// It was said that it cannot be written.
     said: AtomicBool,
+    /// Locked by the one who writes it, where more than one might.
+    claimed: OnceLock<File>,
 }
 
 impl Kept {
@@ -37,11 +40,32 @@ impl Kept {
         let stem: String = stem.unwrap_or_default().chars().take(STEM_MAX).collect();
         let whole = sum(0, absolute.as_os_str().as_bytes());
         let path = place.join(format!("{stem}-{whole:016x}.{ending}"));
-        Self { path, mode, said: AtomicBool::new(false) }
+        Self { path, mode, said: AtomicBool::new(false), claimed: OnceLock::new() }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes the right to write it, by a lock on a file beside it, and keeps it until the end of the
+    /// process. False: another process has it.
+    pub(super) fn claim(&self) -> Result<bool, Error> {
+        if self.claimed.get().is_some() {
+            return Ok(true);
+        }
+        self.make_place()?;
+        let path = self.beside(".lock");
+        let failed = |error| Error::new("lock", &path, error);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(self.mode);
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let file = options.open(&path).map_err(failed)?;
+        match file.try_lock() {
+            // Whoever was quicker has it for this process too.
+            Ok(()) => Ok(self.claimed.set(file).is_ok() || self.claimed.get().is_some()),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
     }
 
     /// What `read` makes of the file: nothing if there is none, or none that can be used. That is
@@ -90,18 +114,28 @@ impl Kept {
                 true
             }
             Err(error) => {
-                if !self.said.swap(true, Ordering::Relaxed) {
-                    say(Event::StateUnwritten, format_args!("{error}; {loss}"));
-                }
+                self.cannot(&error, loss);
                 false
             }
         }
     }
 
-    fn replace(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    /// Says that it cannot be written, with what comes of it, once.
+    pub(super) fn cannot(&self, error: &Error, loss: &str) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            say(Event::StateUnwritten, format_args!("{error}; {loss}"));
+        }
+    }
+
+    fn make_place(&self) -> Result<&Path, Error> {
         let place = self.path.parent().unwrap_or(Path::new("."));
         let made = DirBuilder::new().recursive(true).mode(0o755).create(place);
         made.map_err(|error| Error::new("make", place, error))?;
+        Ok(place)
+    }
+
+    fn replace(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+        let place = self.make_place()?;
         let new = self.beside(".new");
         self.write_new(&new, write).map_err(|error| Error::new("write", &new, error))?;
         fs::rename(&new, &self.path).map_err(|error| Error::new("replace", &self.path, error))?;

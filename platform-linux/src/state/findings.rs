@@ -1,7 +1,7 @@
 //! What was found wrong and is not mended: in memory, and in a file beside the cursor's.
 //!
-//! The daemon writes it, at most once a minute, while something changes; [`read`] reads it without
-//! a daemon. A file of a later major version is set aside by a daemon that does not understand it.
+//! The daemon writes it, at most once a minute, while something changes, and a single pass does where
+//! no daemon runs: a lock beside it lets one of them at a time. [`read`] reads it without either. A file of a later major version is set aside by a daemon that does not understand it.
 mod words;
 
 use std::ffi::{OsStr, OsString};
@@ -86,9 +86,15 @@ pub struct List {
     pub findings: Vec<Finding>,
 }
 
+/// What comes of it if they cannot be saved.
+const LOSS: &str = "findings will be lost at a restart";
+
 #[derive(Debug, Default)]
 struct Inner {
-    book: Box<Book>,
+    /// None while nothing was found: it is 100 KB, which a sound node need not have.
+    book: Option<Box<Book>>,
+    /// The pass in progress goes on after a restart.
+    resumed: bool,
     /// Of the row of the same number.
     words: Vec<Words>,
 }
@@ -116,22 +122,38 @@ pub struct Known<'a> {
 impl Findings {
     /// What was found so far under the conf at `conf`, kept in the directory `place`; without one, in
     /// memory only.
+    ///
+    /// Where a single pass keeps its findings now, these wait until it has ended.
     #[must_use]
     pub fn new(place: Option<&Path>, conf: &Path) -> Self {
-        let file = place.map(|place| Kept::new(place, conf, ENDING, 0o640));
+        Self::of(place.map(|place| Kept::new(place, conf, ENDING, 0o640)))
+    }
+
+    /// The same for a single pass. None: the daemon of this conf, or another pass, keeps them now.
+    pub fn of_a_pass(place: &Path, conf: &Path) -> Result<Option<Self>, Error> {
+        let file = Kept::new(place, conf, ENDING, 0o640);
+        Ok(file.claim()?.then(|| Self::of(Some(file))))
+    }
+
+    fn of(file: Option<Kept>) -> Self {
         let inner = file.as_ref().and_then(|file| file.load(Inner::read)).unwrap_or_default();
-        let any = AtomicBool::new(!inner.book.is_empty());
+        let any = AtomicBool::new(!inner.is_empty());
         Self { inner: Mutex::new(inner), any, file }
     }
 
     /// A pass begins, or, `resumed`, goes on that a restart broke off.
     pub fn begin(&self, resumed: bool) {
-        self.lock().book.begin(resumed);
+        let mut inner = self.lock();
+        inner.resumed = resumed;
+        if let Some(book) = &mut inner.book {
+            book.begin(resumed);
+        }
     }
 
     /// Notes an audit.
     pub fn note(&self, audited: &Audited<'_>, known: &Known<'_>) {
-        if audited.judged.verdict == Verdict::Sound && !self.any.load(Ordering::Relaxed) {
+        let ordinary = [Verdict::Sound, Verdict::Deleted, Verdict::Vanished];
+        if ordinary.contains(&audited.judged.verdict) && !self.any.load(Ordering::Relaxed) {
             return;
         }
         let sight = Sight {
@@ -141,7 +163,12 @@ impl Findings {
             depth: audited.depth,
             moved: audited.fate == Fate::Moved,
         };
-        let Inner { book, words } = &mut *self.lock();
+        let Inner { book, resumed, words } = &mut *self.lock();
+        let book = book.get_or_insert_with(|| {
+            let mut book = Box::<Book>::default();
+            book.begin(*resumed);
+            book
+        });
         let noted = book.note(clock::wall(), &sight);
         self.any.store(!book.is_empty(), Ordering::Relaxed);
         match noted {
@@ -163,12 +190,14 @@ impl Findings {
 
     /// A device was walked to its end, and nothing on it was passed over.
     pub fn walked(&self, device: &Path) {
-        self.lock().book.walked(clock::wall(), DeviceKey::of(name(device)));
+        if let Some(book) = &mut self.lock().book {
+            book.walked(clock::wall(), DeviceKey::of(name(device)));
+        }
     }
 
     /// Looks whether what was moved aside still lies in the quarantine.
     pub fn look_aside(&self) {
-        let Inner { book, words } = &mut *self.lock();
+        let Inner { book: Some(book), words, .. } = &mut *self.lock() else { return };
         for (row, words) in words.iter().enumerate() {
             let waits = book.rows().get(row).is_some_and(|it| it.moved && it.closed.is_none());
             let place = Path::new(OsStr::from_bytes(&words.action));
@@ -184,15 +213,25 @@ impl Findings {
     pub fn save(&self) {
         let Some(file) = &self.file else { return };
         let mut inner = self.lock();
-        if inner.book.take_changed() {
-            file.save("findings will be lost at a restart", |out| inner.write(out));
+        let Inner { book: Some(book), words, .. } = &mut *inner else { return };
+        if !book.has_changed() {
+            return;
+        }
+        match file.claim() {
+            Ok(true) => {
+                // What cannot be written is not tried again until something else changes.
+                let _changed = book.take_changed();
+                file.save(LOSS, |out| write(book, words, out));
+            }
+            Ok(false) => {}
+            Err(error) => file.cannot(&error, LOSS),
         }
     }
 
     /// How many findings are open.
     #[must_use]
     pub fn open(&self) -> u64 {
-        self.lock().book.open()
+        self.lock().book.as_ref().map_or(0, |book| book.open())
     }
 
     /// All that is known.
@@ -248,11 +287,18 @@ impl Inner {
             Err(bad) => return Ok(Err(bad)),
         };
         let mut inner = Self::default();
-        inner.book.restore_head(&head);
+        let mut book = Box::<Book>::default();
+        book.restore_head(&head);
         let mut bytes = [0; ENTRY_MAX];
         for number in 0..head.entries {
-            match inner.read_entry(&mut file, number, &mut bytes)? {
-                Ok(()) => {}
+            match read_entry(&mut file, number, &mut bytes)? {
+                Ok(entry) if book.restore(entry.row) => inner.words.push(Words::from(&entry)),
+                // A later version may keep more of them.
+                Ok(Entry { row, .. }) if row.closed.is_none() => {
+                    let Row { key, device, pass, depth, .. } = row;
+                    let _ = book.restore_left_out(LeftOut { key, device, pass, depth });
+                }
+                Ok(_) => {}
                 Err(bad) => return Ok(Err(bad)),
             }
         }
@@ -262,63 +308,60 @@ impl Inner {
                 return Ok(Err(bad));
             }
             match LeftOut::decode(&bytes, number) {
-                Ok(left_out) if inner.book.restore_left_out(left_out) => {}
+                Ok(left_out) if book.restore_left_out(left_out) => {}
                 Ok(_) => return Ok(Err(Bad::Torn)),
                 Err(bad) => return Ok(Err(bad)),
             }
         }
+        inner.book = Some(book);
         Ok(Ok(inner))
     }
 
-    fn read_entry(
-        &mut self,
-        file: &mut impl io::Read,
-        number: u32,
-        bytes: &mut [u8; ENTRY_MAX],
-    ) -> io::Result<Result<(), Bad>> {
-        let mut len = [0; 4];
-        if let Err(bad) = read_whole(file, &mut len, Bad::Torn)? {
-            return Ok(Err(bad));
-        }
-        let whole = match Entry::len_of(len) {
-            Ok(whole) => whole,
-            Err(bad) => return Ok(Err(bad)),
-        };
-        bytes[..4].copy_from_slice(&len);
-        if let Err(bad) = read_whole(file, &mut bytes[4..whole], Bad::Torn)? {
-            return Ok(Err(bad));
-        }
-        Ok(Entry::decode(&bytes[..whole], number).map(|entry| {
-            if self.book.restore(entry.row) {
-                self.words.push(Words::from(&entry));
-            } else if entry.row.closed.is_none() {
-                // A later version may keep more of them.
-                let Row { key, device, pass, depth, .. } = entry.row;
-                let _ = self.book.restore_left_out(LeftOut { key, device, pass, depth });
-            }
-        }))
-    }
-
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&self.book.head().encode())?;
-        let mut bytes = [0; ENTRY_MAX];
-        for ((row, words), number) in self.book.rows().iter().zip(&self.words).zip(0..) {
-            // Every text was cut to what an entry has room for.
-            let len = words.entry(row).encode(number, &mut bytes).unwrap_or(0);
-            out.write_all(&bytes[..len])?;
-        }
-        for (left_out, number) in self.book.left_out().iter().zip(0..) {
-            out.write_all(&left_out.encode(number))?;
-        }
-        Ok(())
+    fn is_empty(&self) -> bool {
+        self.book.as_ref().is_none_or(|book| book.is_empty())
     }
 
     fn list(&self) -> List {
-        let rows = self.book.rows().iter().zip(&self.words);
+        let Some(book) = &self.book else { return List::default() };
+        let rows = book.rows().iter().zip(&self.words);
         List {
-            open: self.book.open(),
-            unlisted: self.book.unlisted(),
+            open: book.open(),
+            unlisted: book.unlisted(),
             findings: rows.map(|(row, words)| words.finding(row)).collect(),
         }
     }
+}
+
+fn read_entry<'a>(
+    file: &mut impl io::Read,
+    number: u32,
+    bytes: &'a mut [u8; ENTRY_MAX],
+) -> io::Result<Result<Entry<'a>, Bad>> {
+    let mut len = [0; 4];
+    if let Err(bad) = read_whole(file, &mut len, Bad::Torn)? {
+        return Ok(Err(bad));
+    }
+    let whole = match Entry::len_of(len) {
+        Ok(whole) => whole,
+        Err(bad) => return Ok(Err(bad)),
+    };
+    bytes[..4].copy_from_slice(&len);
+    if let Err(bad) = read_whole(file, &mut bytes[4..whole], Bad::Torn)? {
+        return Ok(Err(bad));
+    }
+    Ok(Entry::decode(&bytes[..whole], number))
+}
+
+fn write(book: &Book, words: &[Words], out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&book.head().encode())?;
+    let mut bytes = [0; ENTRY_MAX];
+    for ((row, words), number) in book.rows().iter().zip(words).zip(0..) {
+        // Every text was cut to what an entry has room for.
+        let len = words.entry(row).encode(number, &mut bytes).unwrap_or(0);
+        out.write_all(&bytes[..len])?;
+    }
+    for (left_out, number) in book.left_out().iter().zip(0..) {
+        out.write_all(&left_out.encode(number))?;
+    }
+    Ok(())
 }

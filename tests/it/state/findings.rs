@@ -9,6 +9,7 @@ use martlet_core::audit::{Conf, Mode, Order, Report};
 use martlet_core::breaker::Limits;
 use martlet_core::due::{DeepConf, Which};
 use martlet_platform_linux::drive::{Drive, Ground, Said};
+use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::state::findings::{
     Action, Closed, FINDINGS_MAX, Finding, Findings, List, read,
 };
@@ -221,7 +222,7 @@ fn the_file_is_for_owner_and_group_and_is_left_alone_while_nothing_changes() {
     let then = fs::metadata(&file).expect("there").modified().expect("a time");
     assert_eq!(then, written, "two passes over sound databases write nothing");
     let names = fs::read_dir(node.state()).expect("there").count();
-    assert_eq!(names, 1, "and nothing lies beside it");
+    assert_eq!(names, 2, "and nothing lies beside it but its lock");
 }
 
 #[test]
@@ -251,4 +252,48 @@ fn what_cannot_be_used_is_set_aside_by_a_daemon_and_refused_by_a_reader() {
         assert_eq!(fs::read(aside).expect("set aside"), bytes, "{what}");
     }
     assert!(read(&node.state(), Path::new(CONF)).expect("no trouble").is_none());
+}
+
+#[test]
+fn a_single_pass_adds_to_what_is_kept_and_one_writes_at_a_time() {
+    let node = Node::new();
+    let (_sound, hurt) = (node.put("sda", 1, sound()), node.put("sda", 2, &sound()[..5000]));
+    let state = node.state();
+    let of_a_pass = || Findings::of_a_pass(&state, Path::new(CONF)).expect("a place");
+    let first = of_a_pass().expect("nobody else");
+    assert!(of_a_pass().is_none(), "one at a time");
+    let beside = node.findings();
+    let pass = |findings: Findings, ground: Ground| {
+        let conf = Conf {
+            mode: Mode::Once,
+            interval: Duration::ZERO,
+            spacing: Duration::ZERO,
+            quarantine: false,
+            breaker: Limits { databases: 0, share: 0 },
+            deep: DeepConf::default(),
+            hash: None,
+        };
+        let findings = Arc::new(findings);
+        let drive: Drive<1> = Drive::new(&conf, ground, true, 1).finding(Arc::clone(&findings));
+        drive.run(1, &|_| {});
+        findings.save();
+        read(&state, Path::new(CONF)).expect("it can be read")
+    };
+    let devices = || Ground::Devices { root: node.devices(), mount_check: false };
+    assert_eq!(pass(beside, devices()), None, "a daemon waits for the pass that keeps its own");
+    let kept = pass(first, devices()).expect("it was kept");
+    let paths: Vec<_> = kept.findings.iter().map(|it| it.path.clone()).collect();
+    assert_eq!((kept.open, paths), (1, vec![hurt.clone()]));
+
+    // A pass over one partition closes what it sees mended, under the name of the device.
+    let other = node.put("sda", 3, &sound()[..5000]);
+    fs::write(&hurt, sound()).expect("mended");
+    let below = |number: u32| {
+        let partition = node.devices().join("sda/containers").join(number.to_string());
+        Ground::Named(Target::at(&partition).expect("a partition"))
+    };
+    let _both = pass(of_a_pass().expect("the first has ended"), below(3));
+    let kept = pass(of_a_pass().expect("so has that"), below(2)).expect("kept");
+    let open: Vec<_> = kept.findings.iter().filter(|it| it.closed.is_none()).collect();
+    assert_eq!((kept.open, &open[0].path, open[0].device.to_str()), (1, &other, Some("sda")));
 }

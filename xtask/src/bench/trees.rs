@@ -99,7 +99,7 @@ impl Tree {
 pub(super) fn conf(file: &Path, devices: &Path, folder: &Path) -> Result<(), String> {
     let text = format!(
         "[DEFAULT]\nuser = root\n[container-auditor]\ndevices = {}\nmount_check = false\n\
-         containers_per_second = 0\nrecon_cache_path = {}\n",
+         containers_per_second = 0\nrecon_cache_path = {}\nstate_path =\n",
         devices.display(),
         folder.display(),
     );
