@@ -171,45 +171,11 @@ impl Daemon {
             control::serve(&drive, &socket, paused, Arc::clone(&last))
         });
 
-        let (orders, notes) = (Arc::clone(&drive), Arc::clone(&notify));
         let (reloads, mut running) = (Arc::clone(&drive), settings);
-        // A conf that hangs must not keep a stop waiting, so it is not read where signals are taken.
         let read = move || reload(&mut running, &start, &core, logger, &reloads);
-        let reader = Again::new("reload", read)
-            .map_err(|error| format!("cannot start the thread that reloads: {error}"))?;
-        let hand = move |signal| match signal {
-            Signal::Stop(stop) => {
-                match stop {
-                    Stop::Term => {
-                        let pid = std::process::id();
-                        say(Event::Stopping, format_args!("SIGTERM received ({pid})"));
-                    }
-                    Stop::Int => say(Event::Stopping, format_args!("User quit")),
-                }
-                orders.order(Order::Stop);
-                notes.tell(Note::Stopping);
-            }
-            Signal::Reload => {
-                if !reader.ask() {
-                    let why = "the thread that reads it has ended";
-                    say(Event::ConfRefused, format_args!("Conf not reloaded: {why}"));
-                }
-            }
-            Signal::Status => {
-                let status = orders.status();
-                say(Event::Status, format_args!("{status}"));
-                notes.tell(Note::Status(&status));
-            }
-        };
-        signals::watch(blocked, GRACE, Descriptors::Shared, hand)
-            .map_err(|error| format!("cannot wait for signals: {error}"))?;
-
+        take_signals(blocked, &drive, &notify, read)?;
         if mode == Mode::Forever {
-            let watched = Arc::clone(&drive);
-            std::thread::Builder::new()
-                .name("stalls".to_owned())
-                .spawn(move || watched.watch(STALLED_AFTER, &stalled))
-                .map_err(|error| format!("cannot start the thread that watches: {error}"))?;
+            watch_stalls(&drive)?;
         }
         let pause = |span| drive.pause(span);
         let last_window = match mode {
@@ -235,6 +201,55 @@ impl Daemon {
         let stopped = drive.is_stopped().then(Totals::default);
         Ok(ended.into_inner().unwrap_or_else(PoisonError::into_inner).or(stopped))
     }
+}
+
+/// Hands out signals from a thread of their own; `reload` reads the conf again.
+fn take_signals<const LANES: usize>(
+    blocked: Blocked,
+    drive: &Arc<Drive<LANES>>,
+    notify: &Arc<Notify>,
+    reload: impl FnMut() + Send + 'static,
+) -> Result<(), String> {
+    let (orders, notes) = (Arc::clone(drive), Arc::clone(notify));
+    // A conf that hangs must not keep a stop waiting, so it is not read where signals are taken.
+    let reader = Again::new("reload", reload)
+        .map_err(|error| format!("cannot start the thread that reloads: {error}"))?;
+    let hand = move |signal| match signal {
+        Signal::Stop(stop) => {
+            match stop {
+                Stop::Term => {
+                    let pid = std::process::id();
+                    say(Event::Stopping, format_args!("SIGTERM received ({pid})"));
+                }
+                Stop::Int => say(Event::Stopping, format_args!("User quit")),
+            }
+            orders.order(Order::Stop);
+            notes.tell(Note::Stopping);
+        }
+        Signal::Reload => {
+            if !reader.ask() {
+                let why = "the thread that reads it has ended";
+                say(Event::ConfRefused, format_args!("Conf not reloaded: {why}"));
+            }
+        }
+        Signal::Status => {
+            let status = orders.status();
+            say(Event::Status, format_args!("{status}"));
+            notes.tell(Note::Status(&status));
+        }
+    };
+    signals::watch(blocked, GRACE, Descriptors::Shared, hand)
+        .map_err(|error| format!("cannot wait for signals: {error}"))
+}
+
+/// Has a thread say which devices do not answer.
+fn watch_stalls<const LANES: usize>(drive: &Arc<Drive<LANES>>) -> Result<(), String> {
+    let watched = Arc::clone(drive);
+    std::thread::Builder::new()
+        .name("stalls".to_owned())
+        .spawn(move || watched.watch(STALLED_AFTER, &stalled))
+        .map(drop)
+        .map_err(|error| format!("cannot start the thread that watches: {error}"))
 }
 
 /// Says that a device does not answer, or does again.
