@@ -109,6 +109,9 @@ events! {
     Damaged "damaged" Error
         "Damage that Swift does not see: of the rows, the index, or a deleted database. martlet list has \
          what to do."
+    DeepUnfinished "deep-unfinished" Warning
+        "A deep audit reached no end after a stat audit in order. The words say why; if that is the device, \
+         look at it. It has its next turn within deep_interval."
     Misplaced "misplaced" Warning
         "A database lies where Swift does not look for it. martlet list has what to do."
     MisplacedMany "misplaced-many" Warning

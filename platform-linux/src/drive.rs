@@ -67,6 +67,8 @@ pub struct Said<'a> {
     pub names: (Cell<'a>, Cell<'a>),
     /// SQLite's or the kernel's words for what ended the look; empty if nothing did.
     pub words: &'a str,
+    /// Whether the look that the report tells of was a deep one.
+    pub dug: bool,
     /// The retiring file of the container, if it ended the look and not the database itself.
     pub retiring: Option<&'a [u8]>,
     /// Where the walk stands: the directory that could not be listed, for [`Report::Hit`].
@@ -358,6 +360,7 @@ impl<const LANES: usize> Drive<LANES> {
             report,
             names: hands.names(),
             words: &words,
+            dug: hands.has_dug(),
             retiring: hands.retiring(),
             place: place.as_os_str().as_bytes(),
             moved: hands.moved(),

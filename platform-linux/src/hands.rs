@@ -265,6 +265,12 @@ impl Hands {
         self.checker.names()
     }
 
+    /// Whether the last look was a deep one.
+    #[must_use]
+    pub const fn has_dug(&self) -> bool {
+        self.dug.is_some()
+    }
+
     /// The words of SQLite or the kernel for what the last look found or what ended it.
     #[must_use]
     pub fn words(&self) -> String {

@@ -129,9 +129,9 @@ impl Reporter<'_> {
             | Verdict::DeviceError
             | Verdict::NeedsRecovery
             | Verdict::Unsettled
-                if audited.judged.counts != Counts::Failed =>
+                if said.dug =>
             {
-                not_dug(path, audited, said.words);
+                not_dug(path, audited, said);
             }
             Verdict::Sound
             | Verdict::Deleted
@@ -294,14 +294,12 @@ fn damaged(path: Name<'_>, audited: &Audited<'_>, said: &Said<'_>) {
     }
 }
 
-/// A deep audit that reached no end after a stat audit in order, which Swift's lines tell of.
-fn not_dug(path: Name<'_>, audited: &Audited<'_>, words: &str) {
-    let word = audited.judged.verdict.word();
+/// A deep audit that reached no end, after a stat audit in order, which Swift's lines tell of.
+fn not_dug(path: Name<'_>, audited: &Audited<'_>, said: &Said<'_>) {
+    let (word, words) = (audited.judged.verdict.word(), said.words);
     let colon = if words.is_empty() { "" } else { ": " };
-    // Writers come and go; a device that fails is for somebody to look at.
-    let ill = matches!(audited.judged.verdict, Verdict::DeviceError | Verdict::Unreadable);
-    let level = if ill { log::Level::Error } else { log::Level::Warn };
-    log::log!(level, "Not audited deeply {path}: {word}{colon}{words}");
+    let words = format_args!("Not audited deeply {path}: {word}{colon}{words}");
+    say_of(Event::DeepUnfinished, &Of::new(audited, said).fields(), words);
 }
 
 /// Swift's `Skipping …` (`audit_location_generator`).
