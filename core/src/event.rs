@@ -139,6 +139,9 @@ events! {
         "A device has not answered for a minute, and what works on it waits. Look at the device."
     DeviceAnswers "device-answers" Warning
         "A device that did not answer does again."
+    DeviceOverdue "device-overdue" Warning
+        "Part of a device was not audited, or not deeply, for too long; said once, until it is well. \
+         Look what was passed over, and at martlet status."
     FindingsLeft "findings-left" Info
         "A single pass keeps nothing for martlet list: the daemon of the conf runs and does, or another \
          pass, or state_path cannot be written. The words say which."

@@ -8,12 +8,14 @@ use martlet_core::audit::{Conf, Device, Event, Lane, Report};
 use martlet_core::coverage::Wanted;
 use martlet_core::cursor::{self, Disk, Entry, Head, Place};
 use martlet_core::due::Which;
+use martlet_core::event;
 use martlet_core::report::Overdue;
 use martlet_core::time::Mono;
 
 use super::{Drive, Ground, Turn};
 use crate::clock;
 use crate::devices::devices;
+use crate::event::say_of;
 use crate::hands::{Hands, Target};
 use crate::logging::Name;
 use crate::state::coverage::Coverages;
@@ -230,7 +232,9 @@ pub fn wanted(conf: &Conf) -> Wanted {
 fn say_overdue(coverage: &Coverages, targets: &[Target]) {
     for (device, kind, oldest) in coverage.newly_overdue() {
         let device = targets.get(usize::from(device.0)).map_or(Path::new(""), Target::path);
-        log::warn!("{}: {}", Name(device.as_os_str().as_bytes()), Overdue(kind, oldest));
+        let device = Name(device.as_os_str().as_bytes()).to_string();
+        let words = format_args!("{device}: {}", Overdue(kind, oldest));
+        say_of(event::Event::DeviceOverdue, &[("device", device.as_str())], words);
     }
 }
 
