@@ -27,6 +27,7 @@ use martlet_platform_linux::statsd::Statsd;
 use crate::args::{Check, Once};
 use crate::exit;
 use crate::log::Console;
+use crate::metrics;
 use crate::settings;
 use crate::view::{Options, View};
 
@@ -53,6 +54,7 @@ struct Pass {
     recon: Option<PathBuf>,
     statsd: Option<Statsd>,
     findings: Option<Arc<Findings>>,
+    metrics: Option<PathBuf>,
 }
 
 /// `martlet once CONF`.
@@ -98,6 +100,8 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
         // A dry run is nobody's pass: dashboards do not hear of it.
         recon: (!asked.dry_run).then_some(recon),
         statsd: if asked.dry_run { None } else { settings::statsd(&settings, seed()) },
+        // Beside a daemon the file is that daemon's.
+        metrics: settings.metrics_path.filter(|_| findings.is_some()),
         findings,
     };
     pass.run(&view, blocked)
@@ -127,6 +131,7 @@ pub(crate) fn check(asked: &Check) -> Result<ExitCode, String> {
         recon: None,
         statsd: None,
         findings: None,
+        metrics: None,
     };
     pass.run(&view, blocked)
 }
@@ -154,6 +159,7 @@ pub(crate) fn look(path: &Path, json: bool) -> Result<ExitCode, String> {
         recon: None,
         statsd: None,
         findings: None,
+        metrics: None,
     };
     pass.run(&view, blocked)
 }
@@ -209,10 +215,13 @@ impl Pass {
         signals::watch(blocked, GRACE, Descriptors::Own, hand)
             .map_err(|error| format!("cannot wait for signals: {error}"))?;
         let pause = |span| drive.pause(span);
+        let gauges = || metrics::gauges(&drive, self.lanes, self.findings.as_deref());
+        let metrics = self.metrics.as_deref().map(|file| metrics::shared(file, None));
         let reporter = Reporter {
             statsd: self.statsd,
             recon: self.recon,
-            metrics: None,
+            metrics,
+            gauges: &gauges,
             pause: &pause,
             last_window: LastWindow::Logged,
             misplaced: AtomicU64::new(0),

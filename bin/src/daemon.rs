@@ -1,23 +1,20 @@
 //! The daemon: `martlet run`, and everything under Swift's name.
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use martlet_core::audit::{Conf, HashConf, Mode, Order, Report, STALLED_AFTER};
+use martlet_core::audit::{Conf, HashConf, Mode, Order, Report};
 use martlet_core::event::Event;
-use martlet_core::report::Date;
 use martlet_core::tally::Totals;
 use martlet_platform_linux::again::Again;
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf::{self, ConfError, Settings};
-use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said, Stall, wanted};
-use martlet_platform_linux::event::{say, say_of};
+use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said, wanted};
+use martlet_platform_linux::event::say;
 use martlet_platform_linux::instance::{self, Instance, InstanceError};
-use martlet_platform_linux::logging::{LogConf, Logger, Name};
-use martlet_platform_linux::metrics::Metrics;
+use martlet_platform_linux::logging::{LogConf, Logger};
 use martlet_platform_linux::notify::{Note, Notify};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
@@ -31,8 +28,8 @@ use martlet_platform_linux::watchdog::Watchdog;
 use crate::audit::{self, GRACE, SWIFT_CONF, seed};
 use crate::control;
 use crate::exit;
+use crate::metrics;
 use crate::settings;
-use crate::status;
 
 /// What a reload changes; all else needs a restart.
 const RELOADED: [&str; 15] = [
@@ -131,8 +128,6 @@ impl Daemon {
         let statsd = settings::statsd(&settings, seed());
         let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
         let mode = core.mode;
-        let metrics = settings.metrics_path.as_ref();
-        let metrics = metrics.map(|file| Metrics::new(Path::new("/").join(file)));
         let notify = Arc::new(Notify::from_environment());
         let drive: Drive<LANES> = Drive::new(&core, ground, true, seed());
         let drive = drive.feeding(watchdog(&notify));
@@ -156,11 +151,8 @@ impl Daemon {
         };
         let coverage = (mode == Mode::Forever)
             .then(|| Arc::new(Coverages::new(place, &start.conf, wanted(&core))));
-        let metrics = metrics.map(|metrics| match &coverage {
-            Some(coverage) => metrics.covering(Arc::clone(coverage)),
-            None => metrics,
-        });
-        let metrics = metrics.map(Mutex::new);
+        let metrics = settings.metrics_path.as_deref();
+        let metrics = metrics.map(|file| metrics::shared(file, coverage.as_ref()));
         let drive = Arc::new(match coverage {
             Some(coverage) => drive.covering(coverage),
             None => drive,
@@ -175,7 +167,7 @@ impl Daemon {
         let read = move || reload(&mut running, &start, &core, logger, &reloads);
         take_signals(blocked, &drive, &notify, read)?;
         if mode == Mode::Forever {
-            watch_stalls(&drive)?;
+            metrics::watch(&drive, lanes, metrics.clone(), findings.clone())?;
         }
         let pause = |span| drive.pause(span);
         let last_window = match mode {
@@ -183,8 +175,16 @@ impl Daemon {
             Mode::Forever => LastWindow::Kept,
         };
         let misplaced = AtomicU64::new(0);
-        let reporter =
-            Reporter { statsd, recon: Some(recon), metrics, pause: &pause, last_window, misplaced };
+        let gauges = || metrics::gauges(&drive, lanes, findings.as_deref());
+        let reporter = Reporter {
+            statsd,
+            recon: Some(recon),
+            metrics,
+            gauges: &gauges,
+            pause: &pause,
+            last_window,
+            misplaced,
+        };
         notify.tell(Note::Ready);
         let ended = Mutex::new(None);
         drive.run(lanes, &|said: &Said<'_>| {
@@ -194,7 +194,7 @@ impl Daemon {
                 *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((clock::wall(), *it));
             }
         });
-        if let Some(findings) = findings.filter(|_| mode == Mode::Once) {
+        if let Some(findings) = findings.as_ref().filter(|_| mode == Mode::Once) {
             findings.save();
         }
         notify.tell(Note::Stopping);
@@ -240,34 +240,6 @@ fn take_signals<const LANES: usize>(
     };
     signals::watch(blocked, GRACE, Descriptors::Shared, hand)
         .map_err(|error| format!("cannot wait for signals: {error}"))
-}
-
-/// Has a thread say which devices do not answer.
-fn watch_stalls<const LANES: usize>(drive: &Arc<Drive<LANES>>) -> Result<(), String> {
-    let watched = Arc::clone(drive);
-    std::thread::Builder::new()
-        .name("stalls".to_owned())
-        .spawn(move || watched.watch(STALLED_AFTER, &stalled))
-        .map(drop)
-        .map_err(|error| format!("cannot start the thread that watches: {error}"))
-}
-
-/// Says that a device does not answer, or does again.
-fn stalled(device: &Path, stall: Stall) {
-    let device = Name(device.as_os_str().as_bytes()).to_string();
-    let fields = [("device", device.as_str())];
-    match stall {
-        Stall::Lasts(span) => {
-            let since = Date(status::before(span));
-            let words =
-                format_args!("{device}: has not answered since {since}; what works on it waits");
-            say_of(Event::DeviceStalled, &fields, words);
-        }
-        Stall::Over(span) => {
-            let words = format_args!("{device}: answers again, after {} s", span.as_secs());
-            say_of(Event::DeviceAnswers, &fields, words);
-        }
-    }
 }
 
 /// The watchdog of the service manager, if it set one.

@@ -8,6 +8,7 @@ mod exit;
 mod json;
 mod list;
 mod log;
+mod metrics;
 mod output;
 mod quarantine;
 mod settings;

@@ -1,19 +1,48 @@
 //! Counters in Prometheus' text format, in a file that node_exporter's textfile collector reads.
 //!
-//! Written at the end of each pass, with each hourly report and at a stop: to a temporary file
-//! beside it, then renamed, so that no reader sees half of one. No path stands in a label.
+//! Written at the end of each pass, with each hourly report, at a stop, and in a pass at most once a
+//! minute: to a temporary file beside it, then renamed, so that no reader sees half of one. No path
+//! stands in a label.
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use martlet_core::audit::{Audited, Ended, Fate};
-use martlet_core::time::Wall;
-use martlet_core::verdict::Verdict;
+use martlet_core::audit::{Audited, Ended, Fate, LaneState};
+use martlet_core::time::{Mono, Wall};
+use martlet_core::verdict::{FindingCode, Verdict};
 
 use crate::error::Error;
 use crate::state::coverage::{Age, Ages, Coverages};
+
+/// Between two times that it is written while a pass goes on.
+const WRITTEN_EVERY: Duration = Duration::from_secs(60);
+
+/// What is so at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gauges {
+    /// Lanes in each state, in the order of [`LaneState::ALL`].
+    pub lanes: [u64; LaneState::ALL.len()],
+    /// Devices of which nothing more is moved.
+    pub tripped: u64,
+    /// Findings that are open, and of each code, in the order of [`FindingCode::ALL`]; none if they are
+    /// not kept.
+    pub open: Option<(u64, [u64; FindingCode::ALL.len()])>,
+}
+
+impl Gauges {
+    /// Whether nothing is going on, and in which way: the same until something does.
+    fn quiet(&self) -> Option<LaneState> {
+        let at = |state: LaneState| LaneState::ALL.iter().position(|it| *it == state);
+        let all: u64 = self.lanes.iter().sum();
+        let in_all = |state: &LaneState| {
+            at(*state).and_then(|at| self.lanes.get(at)).is_some_and(|count| *count == all)
+        };
+        [LaneState::Resting, LaneState::Paused].into_iter().find(in_all)
+    }
+}
 
 /// What was counted since the process began.
 #[derive(Debug)]
@@ -27,6 +56,8 @@ pub struct Metrics {
     incomplete: u64,
     last: Option<(Wall, Ended)>,
     coverage: Option<Arc<Coverages>>,
+    /// When it was written last, how quiet it was then, and whether that went well.
+    written: Option<(Mono, Option<LaneState>, bool)>,
 }
 
 impl Metrics {
@@ -44,6 +75,7 @@ impl Metrics {
             incomplete: 0,
             last: None,
             coverage: None,
+            written: None,
         }
     }
 
@@ -78,12 +110,33 @@ impl Metrics {
         self.last = Some((now, *ended));
     }
 
+    /// Writes the file anew if it is a minute old, or if a pass or a pause has begun or ended since.
+    /// An error is told once, until it goes well.
+    pub fn refresh(&mut self, now: Mono, gauges: &Gauges) -> Result<(), Error> {
+        let (due, was_well) = match self.written {
+            Some((at, quiet, well)) => {
+                (WRITTEN_EVERY <= now.since(at) || quiet != gauges.quiet(), well)
+            }
+            None => (true, true),
+        };
+        if !due {
+            return Ok(());
+        }
+        self.write(now, gauges).or_else(|error| if was_well { Err(error) } else { Ok(()) })
+    }
+
     /// Writes the file anew, with mode 0644.
-    pub fn write(&self) -> Result<(), Error> {
+    pub fn write(&mut self, now: Mono, gauges: &Gauges) -> Result<(), Error> {
+        let done = self.replace(gauges);
+        self.written = Some((now, gauges.quiet(), done.is_ok()));
+        done
+    }
+
+    fn replace(&self, gauges: &Gauges) -> Result<(), Error> {
         let mut name = self.file.as_os_str().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
         let new = Path::new(&name);
-        let written = fs::write(new, self.text())
+        let written = fs::write(new, self.text(gauges))
             .and_then(|()| fs::set_permissions(new, fs::Permissions::from_mode(0o644)))
             .and_then(|()| fs::rename(new, &self.file));
         written.map_err(|error| {
@@ -93,7 +146,7 @@ impl Metrics {
         })
     }
 
-    fn text(&self) -> String {
+    fn text(&self, gauges: &Gauges) -> String {
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
             let _ = writeln!(text, "# HELP martlet_{name} {help}");
@@ -115,6 +168,24 @@ impl Metrics {
         family("passes_total", "counter", "Passes ended.", &plain(self.passes));
         let help = "Passes in which something could not be audited.";
         family("incomplete_passes_total", "counter", help, &plain(self.incomplete));
+        let lanes = LaneState::ALL.iter().zip(gauges.lanes);
+        let lanes: Vec<_> = lanes
+            .map(|(state, count)| (format!("{{state=\"{}\"}}", state.word()), float(count)))
+            .collect();
+        family("lanes", "gauge", "Lanes, by what they are at.", &lanes);
+        let help = "Devices of which nothing more is moved until they are re-armed.";
+        family("breakers_tripped", "gauge", help, &plain(gauges.tripped));
+        if let Some((open, by_code)) = &gauges.open {
+            let help = "Databases with findings that nobody has mended.";
+            family("findings_open", "gauge", help, &plain(*open));
+            let by_code: Vec<_> = FindingCode::ALL
+                .iter()
+                .zip(by_code)
+                .map(|(code, count)| (format!("{{code=\"{}\"}}", code.word()), float(*count)))
+                .collect();
+            let help = "The same by code of finding; a database may have several, or none.";
+            family("findings_open_by_code", "gauge", help, &by_code);
+        }
         if let Some((at, ended)) = &self.last {
             let at = [(String::new(), float(u64::try_from(at.as_secs()).unwrap_or(0)))];
             family("pass_ended_timestamp_seconds", "gauge", "When the last pass ended.", &at);
@@ -180,7 +251,47 @@ mod tests {
     use martlet_core::path::DbPath;
     use martlet_core::tally::{Totals, Window};
     use martlet_core::verdict::{Counts, Findings, Judged};
-    use std::time::Duration;
+
+    /// One lane, in this state.
+    fn at(state: LaneState) -> Gauges {
+        let lanes = LaneState::ALL.map(|it| u64::from(it == state));
+        Gauges { lanes, tripped: 0, open: None }
+    }
+
+    #[test]
+    fn it_is_written_once_a_minute_and_when_a_pass_or_pause_begins_or_ends() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("martlet.prom");
+        let mut metrics = Metrics::new(file.clone());
+        let mut second = |second: u64, state: LaneState| {
+            let now = Mono::from_nanos(second * 1_000_000_000);
+            metrics.refresh(now, &at(state)).expect("written or not due");
+            fs::remove_file(&file).is_ok()
+        };
+        for (at, state, is_written) in [
+            (0, LaneState::Auditing, true),
+            (1, LaneState::Waiting, false),
+            (59, LaneState::Stalled, false),
+            (60, LaneState::Stalled, true),
+            (61, LaneState::Resting, true),
+            (62, LaneState::Resting, false),
+            (63, LaneState::Paused, true),
+            (64, LaneState::Auditing, true),
+            (65, LaneState::Auditing, false),
+        ] {
+            assert_eq!(second(at, state), is_written, "at {at}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_takes_nothing_is_told_of_once() {
+        let mut metrics = Metrics::new(PathBuf::from("/nowhere/martlet.prom"));
+        let mut told = |minute: u64| {
+            let now = Mono::from_nanos(minute * 60_000_000_000);
+            metrics.refresh(now, &at(LaneState::Auditing)).is_err()
+        };
+        assert_eq!([told(0), told(1), told(2)], [true, false, false]);
+    }
 
     #[test]
     fn counters_are_written_whole_and_leave_nothing_beside_them() {
@@ -199,7 +310,10 @@ mod tests {
         let took = Duration::from_millis(1500);
         let ended = Ended { mode: Mode::Forever, took, totals, window: Window::default() };
         metrics.ended(Wall::from_micros(1_795_354_724_000_000), &ended);
-        metrics.write().expect("the file");
+        let mut by_code = [0; FindingCode::ALL.len()];
+        by_code[0] = 2;
+        let gauges = Gauges { lanes: [1, 0, 0, 0, 3], tripped: 1, open: Some((5, by_code)) };
+        metrics.write(Mono::default(), &gauges).expect("the file");
         let text = fs::read_to_string(&file).expect("the file");
         for line in [
             "martlet_audits_total{verdict=\"damaged\"} 1",
@@ -212,6 +326,13 @@ mod tests {
             "martlet_last_pass_incomplete 1",
             "martlet_breaker_trips_total 0",
             "martlet_pass_ended_timestamp_seconds 1795354724",
+            "martlet_lanes{state=\"auditing\"} 1",
+            "martlet_lanes{state=\"stalled\"} 0",
+            "martlet_lanes{state=\"resting\"} 3",
+            "martlet_breakers_tripped 1",
+            "martlet_findings_open 5",
+            "martlet_findings_open_by_code{code=\"structure-corrupt\"} 2",
+            "martlet_findings_open_by_code{code=\"rows-hash\"} 0",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
         }
@@ -220,8 +341,9 @@ mod tests {
 
     #[test]
     fn a_place_that_takes_no_file_is_told() {
-        let metrics = Metrics::new(PathBuf::from("/nowhere/martlet.prom"));
-        let error = metrics.write().expect_err("there is no such directory");
+        let mut metrics = Metrics::new(PathBuf::from("/nowhere/martlet.prom"));
+        let written = metrics.write(Mono::default(), &at(LaneState::Resting));
+        let error = written.expect_err("there is no such directory");
         assert!(error.to_string().starts_with("cannot write /nowhere/martlet.prom: "));
     }
 }

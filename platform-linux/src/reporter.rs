@@ -3,7 +3,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use martlet_core::audit::{Audited, Ended, Fate, Report};
@@ -21,7 +21,7 @@ use crate::clock;
 use crate::drive::{DEVICES_MAX, Said};
 use crate::event::{say, say_of};
 use crate::logging::Name;
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
 use crate::python::{Number, os_error};
 use crate::recon;
 use crate::statsd::Statsd;
@@ -55,7 +55,9 @@ pub struct Reporter<'a> {
     /// The recon cache, if one is kept.
     pub recon: Option<PathBuf>,
     /// Counters for Prometheus, if any are wanted.
-    pub metrics: Option<Mutex<Metrics>>,
+    pub metrics: Option<Arc<Mutex<Metrics>>>,
+    /// What is so at the moment, for them.
+    pub gauges: &'a (dyn Fn() -> Gauges + Sync),
     /// How to wait for the recon cache's lock.
     pub pause: &'a Pause<'a>,
     /// What becomes of a window that is not full.
@@ -159,7 +161,7 @@ impl Reporter<'_> {
             Report::Ended(ended) => metrics.ended(clock::wall(), ended),
             Report::Window(_) | Report::Leaving(_) => {}
         }
-        if let Err(error) = metrics.write() {
+        if let Err(error) = metrics.write(clock::mono(), &(self.gauges)()) {
             say(Event::MetricsUnwritten, format_args!("{error}"));
         }
     }

@@ -100,12 +100,13 @@ fn a_device_that_stalls_holds_its_own_lane_and_is_named_until_it_answers() {
             });
         });
         threads.spawn(|| {
-            drive.watch(Duration::from_millis(20), &|device, stall| {
+            let hear = |device: &Path, stall| {
                 facts.add(match stall {
                     Stall::Lasts(_) => Fact::Stalled(device.to_owned()),
                     Stall::Over(_) => Fact::Answers(device.to_owned()),
                 });
-            });
+            };
+            drive.watch(Duration::from_millis(20), &hear, &|| {});
         });
         // Whichever is held, the other one is audited meanwhile.
         facts.until(|fact| matches!(fact, Fact::Audited(_)));

@@ -35,6 +35,11 @@ pub(crate) fn run() -> Result<(), String> {
     let metrics = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     let rules = fs::read_to_string(RULES).map_err(|e| format!("{RULES}: {e}"))?;
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    for name in ["martlet_lanes", "martlet_breakers_tripped", "martlet_findings_open_by_code"] {
+        if !metrics.contains(&format!("# TYPE {name} gauge")) {
+            return Err(format!("a pass does not write {name}"));
+        }
+    }
     for name in rules.split(|letter| !is_name(letter)).filter(|it| it.starts_with("martlet_")) {
         if !metrics.contains(&format!("# TYPE {name} ")) {
             return Err(format!("an alert is over {name}, which nobody writes"));

@@ -36,7 +36,7 @@ use self::lane::State;
 pub use self::lane::{Fate, Lane};
 use self::random::Random;
 pub use self::shelf::{BUSY_AFTER, SHELF};
-pub use self::standing::{Doing, STALLED_AFTER};
+pub use self::standing::{Doing, LaneState, STALLED_AFTER};
 pub use self::step::{
     Audited, Conf, Depth, Ended, Event, HASH_END_MAX, HashConf, Mode, Order, Report, Second, Step,
     Tripped,

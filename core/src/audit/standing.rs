@@ -64,6 +64,59 @@ impl Doing {
     }
 }
 
+/// How a lane is, in short: for those who count lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LaneState {
+    /// It walks, looks, moves or says.
+    Auditing,
+    /// It waits for its turn, for a debt to be paid, or for locks.
+    Waiting,
+    /// Its device has not answered for [`STALLED_AFTER`].
+    Stalled,
+    /// It waits for a pause to end.
+    Paused,
+    /// It has nothing to do until the next pass.
+    Resting,
+}
+
+impl LaneState {
+    /// Every state, in the order in which they are counted.
+    pub const ALL: [Self; 5] =
+        [Self::Auditing, Self::Waiting, Self::Stalled, Self::Paused, Self::Resting];
+
+    /// In a word, which stays.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Auditing => "auditing",
+            Self::Waiting => "waiting",
+            Self::Stalled => "stalled",
+            Self::Paused => "paused",
+            Self::Resting => "resting",
+        }
+    }
+
+    /// The state of a lane that is at this and has been at it for so long, in an auditor that is `paused`
+    /// or not.
+    #[must_use]
+    pub fn of(doing: Doing, span: Duration, paused: bool) -> Self {
+        match doing {
+            Doing::Paused => Self::Paused,
+            Doing::Idle if paused => Self::Paused,
+            Doing::Idle => Self::Resting,
+            Doing::Rate | Doing::Debt | Doing::Locks => Self::Waiting,
+            Doing::Walking | Doing::Looking | Doing::Digging | Doing::Moving
+                if STALLED_AFTER <= span =>
+            {
+                Self::Stalled
+            }
+            Doing::Walking | Doing::Looking | Doing::Digging | Doing::Moving | Doing::Saying => {
+                Self::Auditing
+            }
+        }
+    }
+}
+
 impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     /// On which device a lane works, and what it is at.
     #[must_use]
@@ -117,6 +170,30 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             | Phase::Keeping { .. }
             | Phase::Leaving
             | Phase::Over => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_in_one_state() {
+        let (short, long) = (Duration::ZERO, STALLED_AFTER);
+        for (doing, span, paused, expected) in [
+            (Doing::Looking, short, false, LaneState::Auditing),
+            (Doing::Looking, long, false, LaneState::Stalled),
+            (Doing::Digging, short, true, LaneState::Auditing), // what is begun is brought to its end
+            (Doing::Saying, long, false, LaneState::Auditing),
+            (Doing::Rate, long, false, LaneState::Waiting),
+            (Doing::Debt, short, false, LaneState::Waiting),
+            (Doing::Locks, short, false, LaneState::Waiting),
+            (Doing::Paused, long, true, LaneState::Paused),
+            (Doing::Idle, long, true, LaneState::Paused),
+            (Doing::Idle, long, false, LaneState::Resting),
+        ] {
+            assert_eq!(LaneState::of(doing, span, paused), expected, "{doing:?} {span:?} {paused}");
         }
     }
 }

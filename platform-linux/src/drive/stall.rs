@@ -62,8 +62,9 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     /// Tells `hear` of each device that has not answered for `after`, and when it answers again,
-    /// until the drive is told to stop. Between two passes it sleeps as deeply as the lanes.
-    pub fn watch(&self, after: Duration, hear: &dyn Fn(&Path, Stall)) {
+    /// until the drive is told to stop. Between two passes it sleeps as deeply as the lanes. Each time
+    /// that it wakes it calls `tick`: a few times a minute at least, or many times a second.
+    pub fn watch(&self, after: Duration, hear: &dyn Fn(&Path, Stall), tick: &dyn Fn()) {
         // One a lane at most.
         let mut known: Vec<(PathBuf, Mono)> = Vec::new();
         let mut auditor = self.lock();
@@ -83,6 +84,7 @@ impl<const LANES: usize> Drive<LANES> {
                 })
                 .collect();
             drop(auditor);
+            tick();
             let stalled = self.named(&stalled);
             for (path, since) in known.iter().filter(|it| !stalled.contains(it)) {
                 hear(path, Stall::Over(now.since(*since)));

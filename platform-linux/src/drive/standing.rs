@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use martlet_core::audit::{Device, Doing, Lane, Order, Past, STALLED_AFTER};
+use martlet_core::audit::{Device, Doing, Lane, LaneState, Order, Past, STALLED_AFTER};
 use martlet_core::left::{WHOLE, together};
 use martlet_core::tally::Totals;
 
@@ -94,6 +94,27 @@ impl<const LANES: usize> Drive<LANES> {
             totals: *auditor.totals(),
             devices,
         }
+    }
+
+    /// How many of its first `lanes` lanes are in each state, in the order of [`LaneState::ALL`], and of
+    /// how many devices the breaker has tripped.
+    ///
+    /// No lock is taken that is held while something is said.
+    #[must_use]
+    pub fn lanes(&self, lanes: u8) -> ([u64; LaneState::ALL.len()], u64) {
+        let (now, auditor) = (clock::mono(), self.lock());
+        let paused = auditor.paused(now).is_some();
+        let states: Vec<_> = (0..lanes)
+            .map(|lane| {
+                let (_, doing) = auditor.doing(Lane(lane), now);
+                let since = self.begun.since(Lane(lane)).unwrap_or(now);
+                LaneState::of(doing, now.since(since), paused)
+            })
+            .collect();
+        let count = |state: &LaneState| states.iter().filter(|it| *it == state).count() as u64;
+        let past = (0..).map_while(|row| auditor.past(Device(row)));
+        let tripped = past.filter(|past| past.breaker.tripped).count() as u64;
+        (LaneState::ALL.each_ref().map(count), tripped)
     }
 
     /// Lets databases be moved again of the device of this name, or of all, where the breaker has

@@ -21,7 +21,7 @@ use martlet_core::findings::{
     Row, Sight,
 };
 use martlet_core::time::Wall;
-use martlet_core::verdict::Verdict;
+use martlet_core::verdict::{FindingCode, Verdict};
 
 use self::words::Words;
 use super::file::{Kept, read_whole};
@@ -232,6 +232,19 @@ impl Findings {
     #[must_use]
     pub fn open(&self) -> u64 {
         self.lock().book.as_ref().map_or(0, |book| book.open())
+    }
+
+    /// How many are open, and of these how many have each code, in the order of [`FindingCode::ALL`]: one
+    /// may have several, or none.
+    #[must_use]
+    pub fn open_by_code(&self) -> (u64, [u64; FindingCode::ALL.len()]) {
+        let Inner { book: Some(book), words, .. } = &*self.lock() else {
+            return (0, [0; FindingCode::ALL.len()]);
+        };
+        let rows = book.rows().iter().zip(words).filter(|(row, _)| row.closed.is_none());
+        let open: Vec<_> = rows.map(|(_, words)| words).collect();
+        let count = |code: FindingCode| open.iter().filter(|words| words.has(code)).count() as u64;
+        (book.open(), FindingCode::ALL.map(count))
     }
 
     /// All that is known.

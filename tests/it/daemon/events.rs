@@ -51,6 +51,37 @@ fn each_line_of_a_daemons_log_is_an_object_with_a_code() {
 }
 
 #[test]
+fn the_metrics_say_what_is_open_and_what_the_lanes_are_at() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let placed = tree.add("sda", named("small"));
+    damage::cut(&placed.db(), 4096);
+    let file = dir.path().join("martlet.prom");
+    let more = format!("metrics_path = {}\nlanes = 2\nquarantine = false\n", file.display());
+    let path = conf(dir.path(), tree.devices(), &more);
+    let has =
+        |text: &str, wanted: &[&str]| wanted.iter().all(|it| text.lines().any(|line| line == *it));
+    // A pass by hand, then a daemon that is paused.
+    let once = Command::new(martlet()).args(["once", "-q"]).arg(&path).output().expect("it runs");
+    assert_eq!(once.status.code(), Some(2));
+    let text = std::fs::read_to_string(&file).expect("a pass writes them");
+    let open = ["martlet_findings_open 1", "martlet_findings_open_by_code{code=\"rows-hash\"} 0"];
+    assert!(has(&text, &open), "{text}");
+    assert!(text.contains("martlet_findings_open_by_code{code=\"structure-"), "{text}");
+    assert!(!text.contains(tree.devices().to_str().expect("text")), "no path: {text}");
+
+    let mut daemon = Running::start(&path);
+    daemon.until("Begin container audit pass.");
+    let paused = Command::new(martlet()).arg("pause").arg(&path).output().expect("it runs");
+    assert!(paused.status.success(), "{paused:?}");
+    let paused = ["martlet_lanes{state=\"paused\"} 2", "martlet_lanes{state=\"auditing\"} 0"];
+    daemon.until_so("the metrics say that it is paused", |_| {
+        has(&std::fs::read_to_string(&file).unwrap_or_default(), &paused)
+    });
+    let (_, status, _) = daemon.end();
+    assert!(status.success());
+}
+
+#[test]
 fn a_single_pass_logs_as_the_conf_says_too() {
     let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
     let placed = tree.add("sda", named("small"));

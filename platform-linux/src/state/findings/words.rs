@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use martlet_core::audit::{Audited, Fate};
 use martlet_core::check::Cell;
 use martlet_core::findings::{self as core, ACTION_MAX, CODES_MAX, Entry, NAMES_MAX, Row};
-use martlet_core::verdict::Judged;
+use martlet_core::verdict::{FindingCode, Judged};
 
 use super::{Action, Finding, Known, name};
 use crate::error::Error;
@@ -88,6 +88,11 @@ impl Words {
             },
             closed: row.closed,
         }
+    }
+
+    /// Whether this code is among its own.
+    pub(super) fn has(&self, code: FindingCode) -> bool {
+        self.codes.split(|byte| *byte == b' ').any(|word| word == code.word().as_bytes())
     }
 
     /// Adds what a less deep look saw: the deeper findings stand.
