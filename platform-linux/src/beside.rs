@@ -176,9 +176,22 @@ pub(crate) fn pending(path: &[u8]) -> Vec<u8> {
     [directory, stem, ending].concat()
 }
 
-/// Whether a pending file is there, of whatever type.
-pub(crate) fn has_pending(path: &[u8]) -> bool {
-    native(&pending(path)).exists()
+/// Whether a pending file is there, of whatever type. A device that does not say leaves it open: what
+/// is pending may make a deleted container one that is not.
+pub(crate) fn has_pending(path: &[u8]) -> Result<bool, Ended> {
+    match std::fs::metadata(native(&pending(path))) {
+        Ok(_) => Ok(true),
+        // What these keep from Martlet they keep from Swift.
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ENAMETOOLONG)
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(Ended::Error(code(&error, SQLITE_CANTOPEN))),
+    }
 }
 
 /// Directory, its slash included, and file.

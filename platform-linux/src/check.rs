@@ -242,7 +242,7 @@ impl Checker {
             // Nothing stands for the row's own count, so Python has to find it.
             count_named?;
         }
-        if kin != Kin::Older && beside::has_pending(path) {
+        if kin != Kin::Older && beside::has_pending(path)? {
             // Swift merges pending updates into the newest file before it reads; here they are read
             // beside it. They matter only to a count that is the file's own, and zero.
             let is_own = kin == Kin::Only && !is_sharded;

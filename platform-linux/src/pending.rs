@@ -59,7 +59,14 @@ pub(crate) fn read(
 ) -> Result<Updates, Ended> {
     let mut updates = Updates { policy, ..Updates::default() };
     let path = beside::pending(path);
-    let Ok(found) = std::fs::metadata(beside::native(&path)) else { return Ok(updates) };
+    let stopped = |error: &io::Error, sqlite| {
+        Ended::Error(Code { sqlite, errno: error.raw_os_error().unwrap_or_default() })
+    };
+    let found = match std::fs::metadata(beside::native(&path)) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(updates),
+        Err(error) => return Err(stopped(&error, SQLITE_CANTOPEN)),
+    };
     // Swift looks at the size first, so an empty file may be of any type.
     if found.len() == 0 {
         return Ok(updates);
@@ -67,9 +74,6 @@ pub(crate) fn read(
     if !found.is_file() {
         return Err(Ended::Fault(Fault::PendingNotAFile));
     }
-    let stopped = |error: &io::Error, sqlite| {
-        Ended::Error(Code { sqlite, errno: error.raw_os_error().unwrap_or_default() })
-    };
     let mut file = match beside::open(&path) {
         Ok(file) => file.take(BYTES_MAX),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(updates),

@@ -81,3 +81,31 @@ fn a_deep_audit_that_the_disk_ends_is_said_in_the_log() {
     let line = format!("Not audited deeply {}: device-error: ", path.display());
     assert!(said.contains(&line), "{said}");
 }
+
+#[test]
+fn what_is_pending_and_cannot_be_seen_is_not_taken_for_nothing() {
+    if !has_strace() {
+        return;
+    }
+    for (error, verdict) in
+        [("EIO", "device-error"), ("ESTALE", "device-error"), ("EINTR", "unreadable")]
+    {
+        let (dir, tree) = (tempfile::tempdir().expect("a directory"), Tree::new());
+        let placed = tree.add("sda", named("pending-revives"));
+        let (conf, swift_conf) = confs(dir.path(), &tree);
+        let mut command = Command::new("strace");
+        command.args(["-f", "-o", "/dev/null", "-e", "trace=statx,newfstatat"]);
+        command.arg("-e").arg(format!("inject=statx,newfstatat:error={error}"));
+        let names = std::fs::read_dir(&placed.dir).expect("a directory").flatten();
+        for name in
+            names.map(|it| it.path()).filter(|it| it.extension() == Some("pending".as_ref()))
+        {
+            command.arg("-P").arg(name);
+        }
+        command.arg(martlet()).arg("once").arg(&conf).arg("--swift-conf").arg(&swift_conf);
+        let done = command.args(["--json", "-q"]).output().expect("strace runs");
+        let found = String::from_utf8_lossy(&done.stdout);
+        assert_eq!(done.status.code(), Some(3), "{error}: {found}");
+        assert!(found.contains(&format!("\"{verdict}\"")), "{error}: {found}");
+    }
+}

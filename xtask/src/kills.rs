@@ -7,8 +7,7 @@
 //! kill falls into a pass that a stop broke off before.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -18,9 +17,8 @@ use martlet_platform_linux::state::findings::{self, Action};
 use martlet_tests::command::martlet;
 use martlet_tests::daemon::{Running, conf};
 use martlet_tests::fixtures::named;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
+use crate::one_pass::{COMPLETED, watch};
 use crate::steps::Step;
 use crate::strace;
 
@@ -47,9 +45,6 @@ const LASTING: [&str; 12] = [
 ];
 /// By such parts of its number a call is looked for sooner that did not come.
 const PARTS: usize = 16;
-/// The end of a pass in the log.
-const COMPLETED: &str = "audit pass completed";
-
 /// A node, its conf and its state, in one place: a database's directory keeps its inode from one
 /// kill to the next, or each restart would meet another disk.
 struct Node {
@@ -209,7 +204,9 @@ impl Node {
         let calls = strace::calls(&log)?;
         let main = calls.first().map_or(0, |call| call.thread);
         let kept = self.dir.path().display().to_string();
-        let places = calls.into_iter().filter(|call| call.thread == main).map(|call| {
+        // The first call is strace's own, which starts the daemon.
+        let own = calls.into_iter().filter(|call| call.thread == main && call.name != "execve");
+        let places = own.map(|call| {
             // A write of a file that is to last: of the state directory or the recon cache.
             let first = call.line.split([',', ')']).next().unwrap_or_default();
             let lasts = call.name == "write" && first.contains(&kept);
@@ -331,33 +328,6 @@ impl Node {
             }
         }
         Ok(aside)
-    }
-}
-
-/// Reads what the daemon says and stops it at the end of its pass. Whether it was killed before it
-/// came to an end, and what it said.
-fn watch(
-    mut child: Child,
-    lines: BufReader<std::process::ChildStderr>,
-) -> Result<(bool, Vec<String>), String> {
-    let mut said = Vec::new();
-    let mut pid = None;
-    for line in lines.lines().map_while(Result::ok) {
-        if let Some((_, number)) = line.split_once("Starting ") {
-            pid = number.trim().parse().ok().map(Pid::from_raw);
-        }
-        if let Some(pid) = pid.filter(|_| line.contains(COMPLETED)) {
-            // It may be on its way out: then there is nobody to stop.
-            let _gone = kill(pid, Signal::SIGTERM);
-        }
-        said.push(line);
-    }
-    let status = child.wait().map_err(|error| format!("cannot wait for strace: {error}"))?;
-    // strace ends as what it traced did.
-    match (status.code(), status.signal()) {
-        (Some(0), _) => Ok((false, said)),
-        (_, Some(9)) | (Some(137), _) => Ok((true, said)),
-        _ => Err(format!("the daemon ended with {status}: {:?}", said.last())),
     }
 }
 

@@ -18,6 +18,7 @@ mod kills;
 mod live;
 mod no_alloc;
 mod nodes;
+mod one_pass;
 mod planted;
 mod same_as_swift;
 mod sandbox;

@@ -99,7 +99,7 @@ impl Held {
             if self.version.header.get(18..20).is_some_and(|versions| versions.contains(&2)) {
                 return Err(Stop::Refused(Refusal::Wal));
             }
-            if self.beside("-wal").exists() {
+            if self.has_log()? {
                 return Err(Stop::Refused(Refusal::NeedsRecovery));
             }
             if !self.has_journal()? {
@@ -235,6 +235,24 @@ impl Held {
                 Err(error) => Err(error.into()),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a write-ahead log lies beside it. What cannot be told is an error: without its log a
+    /// database is an older one.
+    fn has_log(&self) -> Result<bool, Stop> {
+        match self.beside("-wal").metadata() {
+            Ok(_) => Ok(true),
+            // A name too long with its ending names no file, and SQLite sees none.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename
+                ) =>
+            {
+                Ok(false)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -218,12 +218,11 @@ impl Findings {
             return;
         }
         match file.claim() {
-            Ok(true) => {
-                // What cannot be written is not tried again until something else changes.
-                let _changed = book.take_changed();
-                file.save(LOSS, |out| write(book, words, out));
+            // What could not be written has still changed.
+            Ok(true) if file.save(LOSS, |out| write(book, words, out)) => {
+                let _written = book.take_changed();
             }
-            Ok(false) => {}
+            Ok(true | false) => {}
             Err(error) => file.cannot(&error, LOSS),
         }
     }

@@ -226,6 +226,32 @@ fn the_file_is_for_owner_and_group_and_is_left_alone_while_nothing_changes() {
 }
 
 #[test]
+fn what_could_not_be_saved_is_saved_once_there_is_a_place() {
+    let node = Node::new();
+    node.put("sda", 1, b"");
+    // A file where the directory is to be.
+    fs::write(node.state(), b"").expect("a file");
+    let findings = Arc::new(node.findings());
+    let conf = Conf {
+        mode: Mode::Once,
+        interval: Duration::ZERO,
+        spacing: Duration::ZERO,
+        quarantine: false,
+        breaker: Limits { databases: 0, share: 0 },
+        deep: DeepConf::default(),
+        hash: None,
+    };
+    let ground = Ground::Devices { root: node.devices(), mount_check: false };
+    let drive: Drive<1> = Drive::new(&conf, ground, true, 1).finding(Arc::clone(&findings));
+    drive.run(1, &|_| ());
+    assert_eq!(findings.open(), 1);
+    findings.save();
+    fs::remove_file(node.state()).expect("removed");
+    findings.save();
+    assert_eq!(only(&node.list()).codes, ["stat-empty-file"]);
+}
+
+#[test]
 fn what_cannot_be_used_is_set_aside_by_a_daemon_and_refused_by_a_reader() {
     let node = Node::new();
     node.put("sda", 1, b"");

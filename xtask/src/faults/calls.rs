@@ -1,8 +1,8 @@
 //! Every system call of a pass fails in turn.
 //!
 //! A pass without faults is written down, call by call. Calls that do the same are one *place*: the
-//! same call, the same how manieth of its name since the pass came to it, at the same kind of
-//! container, or at the same file of the rest. Of each place one call is failed, at another of the
+//! same call, the same how manieth of its name for a container, at a container of the same kind, at
+//! the same floor above it or at the same file of the rest. Of each place one call is failed, at another of the
 //! containers each time, with each error: what is left out are repeats. What the loader and Rust's
 //! runtime do before `main`, and the thread that waits for signals, are left out: nothing of
 //! Martlet's runs there yet, or it waits.
@@ -202,19 +202,23 @@ fn places(calls: &[Call], node: &Node) -> Vec<Place> {
     let main = calls.first().map_or(0, |call| call.thread);
     let mut rows: HashMap<(String, String), usize> = HashMap::new();
     let mut places: Vec<Place> = Vec::new();
-    let mut counts: HashMap<String, usize> = HashMap::new();
+    // By the container at work and what it is made at, however often the pass comes back to that.
+    let mut counts: HashMap<(PathBuf, PathBuf, String), usize> = HashMap::new();
     let mut last = (String::from("start"), PathBuf::new());
+    let mut work = PathBuf::new();
     let mut begun = false;
     for call in calls.iter().filter(|call| call.thread == main) {
         begun |= call.line.starts_with(MAIN_BEGINS);
         if !begun || NEVER.contains(&call.name.as_str()) {
             continue;
         }
-        if let Some(found) = place(&call.line, node, &last.0).filter(|found| *found != last) {
-            counts.clear();
+        if let Some(found) = place(&call.line, node, &last.0) {
             last = found;
+            if node.held(&last.1).is_some() {
+                work.clone_from(&last.1);
+            }
         }
-        let ordinal = counts.entry(call.name.clone()).or_default();
+        let ordinal = counts.entry((work.clone(), last.1.clone(), call.name.clone())).or_default();
         *ordinal += 1;
         let at = format!("{}, {} {ordinal}", last.0, call.name);
         let row = *rows.entry((at.clone(), call.name.clone())).or_insert_with(|| {

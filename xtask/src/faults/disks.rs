@@ -69,7 +69,8 @@ pub(super) fn disks(_: Extent<'_>) -> Result<Vec<Survived>, String> {
             wrong.push(format!("half a file on a full disk: {}", path.display()));
         }
     }
-    for word in [".state", "martlet.prom"] {
+    // The cursor is not kept without the coverage, which is tried first.
+    for word in [".coverage", ".findings", "martlet.prom"] {
         if !lines.iter().any(|line| line.contains(word)) {
             wrong.push(format!("the daemon said nothing of {word}"));
         }

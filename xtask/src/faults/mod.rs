@@ -15,6 +15,7 @@ mod node;
 mod pass;
 mod process;
 mod races;
+mod saving;
 mod tree;
 
 use std::process::Command;
@@ -40,7 +41,7 @@ struct Survived {
 type Suite = fn(Extent<'_>) -> Result<Vec<Survived>, String>;
 
 /// What `NAME` may be.
-const SUITES: [(&str, Suite); 7] = [
+const SUITES: [(&str, Suite); 8] = [
     ("calls", calls::run),
     ("devices", devices::devices),
     ("disks", disks::disks),
@@ -48,6 +49,7 @@ const SUITES: [(&str, Suite); 7] = [
     ("tree", tree::tree),
     ("races", races::races),
     ("files", files::files),
+    ("saving", saving::saving),
 ];
 
 const USAGE: &str = "usage: cargo xtask faults [--all] [NAME]
