@@ -86,7 +86,8 @@ pub struct Checker {
     revived: bool,
     /// The retiring file, if it ended the look.
     retiring: Option<Vec<u8>>,
-    decoder: Box<Decoder>,
+    /// Made when the first pending file is met.
+    decoder: Option<Box<Decoder>>,
 }
 
 impl Checker {
@@ -103,7 +104,7 @@ impl Checker {
             count: Kept::default(),
             revived: false,
             retiring: None,
-            decoder: Box::default(),
+            decoder: None,
         }
     }
 
@@ -251,7 +252,7 @@ impl Checker {
             } else {
                 None
             };
-            let updates = pending::read(path, &mut self.decoder, policy)?;
+            let updates = pending::read(path, self.decoder.get_or_insert_default(), policy)?;
             self.revived = updates.would_revive(&database)?;
         }
         let count = if self.revived { Cell::Int(1) } else { self.count.cell() };

@@ -18,8 +18,9 @@ use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, RawDir, openat};
 use rustix::io::{Errno, retry_on_intr};
 
 /// Bytes asked of the kernel at once. One buffer serves every floor, since a listing is read to its
-/// end before the next begins; only `containers` is ever large enough to fill it.
-pub const BUFFER_BYTES: usize = 64 * 1024;
+/// end before the next begins; only `containers` is ever large enough to fill it, and then a call for
+/// each 500 of its partitions is nothing beside their databases.
+pub const BUFFER_BYTES: usize = 16 * 1024;
 /// Bytes in a name at most, on any Linux file system.
 pub const NAME_MAX: usize = 255;
 /// Names in a directory at most. Nothing real has as many: it ends a listing that would not end.

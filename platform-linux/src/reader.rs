@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use martlet_core::page::{
-    Beside, Found, Head, Kind, PAGE_MAX, PAYLOAD_MAX, READ_MAX, Row, Rule, Rules, Schema,
+    Beside, Found, Head, Kind, PAGE_MAX, PAYLOAD_MAX, Row, Rule, Rules, Schema,
 };
 use rustix::fs::{Advice, AtFlags, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
@@ -41,11 +41,27 @@ pub struct Reader {
     /// Failed attempts left.
     lessons: u32,
     page1: Box<[u8]>,
-    pages: Box<[u8]>,
-    chain: Box<[u8]>,
-    payload: Box<[u8]>,
+    /// As many bytes as the variant with the most asks for.
+    pages: Vec<u8>,
+    /// Made when the first row that runs over is met.
+    long: Option<Long>,
     /// Cleared by the first EPERM: only a file's owner may leave its access time alone.
     no_atime: bool,
+}
+
+/// Where a row that runs over is put together.
+#[derive(Debug)]
+struct Long {
+    /// Overflow pages, as they are read.
+    run: Box<[u8]>,
+    payload: Box<[u8]>,
+}
+
+impl Long {
+    fn new() -> Self {
+        let bytes = |count: usize| vec![0; count].into_boxed_slice();
+        Self { run: bytes(PAGE_MAX * CHAIN_RUN), payload: bytes(PAYLOAD_MAX) }
+    }
 }
 
 impl Default for Reader {
@@ -58,14 +74,12 @@ impl Reader {
     /// A reader that knows no schema: it leaves the first database to SQLite.
     #[must_use]
     pub fn new() -> Self {
-        let bytes = |count: usize| vec![0; count].into_boxed_slice();
         Self {
             variants: Vec::with_capacity(VARIANTS_MAX),
             lessons: LESSONS_MAX,
-            page1: bytes(PAGE_MAX),
-            pages: bytes(READ_MAX),
-            chain: bytes(PAGE_MAX * CHAIN_RUN),
-            payload: bytes(PAYLOAD_MAX),
+            page1: vec![0; PAGE_MAX].into_boxed_slice(),
+            pages: Vec::new(),
+            long: None,
             no_atime: true,
         }
     }
@@ -116,11 +130,13 @@ impl Reader {
             filled = end;
         }
         let pages = &self.pages[..filled];
-        let row = match head.row(pages, &mut self.payload, Rules::ALL)? {
+        let row = match head.row(pages, Rules::ALL)? {
             Found::Row(row) => row,
-            Found::Long(mut chain) => {
+            Found::Long(long) => {
+                let Long { run, payload } = self.long.get_or_insert_with(Long::new);
+                let mut chain = long.chain(payload, Rules::ALL)?;
                 while let Some((first, count)) = chain.wanted() {
-                    let buffer = &mut self.chain[..count.min(CHAIN_RUN) * size];
+                    let buffer = &mut run[..count.min(CHAIN_RUN) * size];
                     let mut expected = first;
                     for page in read_at(&file, buffer, offset(first, size))?.chunks_exact(size) {
                         // The chain turned elsewhere, or has come to its end.
@@ -157,9 +173,11 @@ impl Reader {
                 _ => return Err(Untaught::Rule(Rule::Journal)),
             }
         }
-        let schema = teach::learn(&peek.0, path)?;
+        let mut schema = Box::new(Schema::EMPTY);
+        teach::learn(&peek.0, path, &mut schema)?;
         self.lessons += 1;
-        self.variants.insert(0, Box::new(schema));
+        self.pages.resize(self.pages.len().max(schema.run_bytes()), 0);
+        self.variants.insert(0, schema);
         Ok(())
     }
 

@@ -22,6 +22,9 @@ const INFO: &str = "SELECT account, container, created_at, put_timestamp, delete
     reported_delete_timestamp, reported_object_count, reported_bytes_used, hash, id,
     x_container_sync_point1, x_container_sync_point2, storage_policy_index FROM container_stat";
 
+/// Both, in their order.
+const STATEMENTS: [&str; 2] = [DELETED, INFO];
+
 /// The tables and the view those statements read, as the reader's own table of columns has them.
 const REFERENCE: &str = "
     CREATE TABLE policy_stat (storage_policy_index INTEGER PRIMARY KEY,
@@ -80,28 +83,22 @@ impl From<rusqlite::Error> for Untaught {
 /// `file` and has seen neither journal nor write-ahead log.
 ///
 /// SQLite's descriptor is closed before the caller's: the other order would drop its locks.
-pub(crate) fn learn(file: &OwnedFd, path: &Path) -> Result<Schema, Untaught> {
+pub(crate) fn learn(file: &OwnedFd, path: &Path, schema: &mut Schema) -> Result<(), Untaught> {
     same_file(file, path)?;
+    // Closed before the file is opened: two connections at once would be a pass's peak of memory.
+    let reference = Reference::new()?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = guarded(Connection::open_with_flags(path, flags)?)?;
-    for statement in [DELETED, INFO] {
+    for statement in STATEMENTS {
         let mut statement = database.prepare(statement)?;
         let mut rows = statement.query([])?;
         if rows.next()?.is_none() || rows.next()?.is_some() {
             return Err(Untaught::Rows);
         }
     }
-    let reference = guarded(Connection::open_in_memory()?)?;
-    reference.execute_batch(REFERENCE)?;
-    let reference_info: u32 = reference.query_row(
-        "SELECT rootpage FROM sqlite_master WHERE name = 'container_info'",
-        [],
-        |row| row.get(0),
-    )?;
     let mut tables = [0; 2];
-    for statement in [DELETED, INFO] {
+    for (statement, ours) in STATEMENTS.into_iter().zip(reference.programs) {
         let theirs = Program::of(&database, statement)?;
-        let ours = Program::of(&reference, statement)?;
         if theirs.names != ours.names {
             return Err(Untaught::Names);
         }
@@ -109,7 +106,7 @@ pub(crate) fn learn(file: &OwnedFd, path: &Path) -> Result<Schema, Untaught> {
             return Err(Untaught::Program);
         }
         tables.copy_from_slice(&theirs.tables);
-        if ours.tables.first() != Some(&reference_info) {
+        if ours.tables.first() != Some(&reference.info) {
             tables.reverse();
         }
     }
@@ -126,9 +123,29 @@ pub(crate) fn learn(file: &OwnedFd, path: &Path) -> Result<Schema, Untaught> {
         let wanted = page.len();
         read_at(file, page, offset(number, wanted)).is_ok_and(|read| read.len() == wanted)
     };
-    let schema = Schema::learn(page1, roots, read).map_err(Untaught::Refusal)?;
-    same_file(file, path)?;
-    Ok(schema)
+    schema.learn(page1, roots, read).map_err(Untaught::Refusal)?;
+    same_file(file, path)
+}
+
+/// What SQLite makes of Swift's statements on Swift's own schema.
+struct Reference {
+    programs: [Program; STATEMENTS.len()],
+    /// The root page of `container_info`.
+    info: u32,
+}
+
+impl Reference {
+    fn new() -> Result<Self, rusqlite::Error> {
+        let database = guarded(Connection::open_in_memory()?)?;
+        database.execute_batch(REFERENCE)?;
+        let info = database.query_row(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'container_info'",
+            [],
+            |row| row.get(0),
+        )?;
+        let [first, second] = STATEMENTS.map(|statement| Program::of(&database, statement));
+        Ok(Self { programs: [first?, second?], info })
+    }
 }
 
 /// What SQLite compiled a statement to.

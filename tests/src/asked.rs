@@ -81,9 +81,10 @@ pub fn reader(bytes: &[u8], schemas: &[Schema], rules: Rules) -> Result<Facts, R
         pages.extend(page(run.first, run.pages as usize)?);
     }
     let mut buffer = vec![0; PAYLOAD_MAX];
-    match head.row(&pages, &mut buffer, rules)? {
+    match head.row(&pages, rules)? {
         Found::Row(row) => Ok(facts(&row)),
-        Found::Long(mut chain) => {
+        Found::Long(long) => {
+            let mut chain = long.chain(&mut buffer, rules)?;
             while let Some((next, _)) = chain.wanted() {
                 chain.take(page(next, 1)?, rules)?;
             }
@@ -159,5 +160,7 @@ pub fn schema(bytes: &[u8], roots: Roots) -> Schema {
         let start = (number as usize - 1) * page.len();
         bytes.get(start..start + page.len()).map(|found| page.copy_from_slice(found)).is_some()
     };
-    Schema::learn(page1, roots, read).unwrap_or_else(|refusal| panic!("{refusal:?}"))
+    let mut schema = Schema::EMPTY;
+    schema.learn(page1, roots, read).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    schema
 }

@@ -15,8 +15,9 @@ use serde_json::Value;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/captures.md");
 const HEAD: &str = "# What the commands print
 
-Made by `cargo xtask captures --write` on a node with three containers, one of them damaged: `N` stands for
-numbers that differ each time, `DATE` for a moment. Nothing of this is a promise: programs read `--json`.
+Made by `cargo xtask captures --write`: the demo, and a node with three containers, one of them damaged. `N` stands for
+numbers that differ each time, `DATE` for a moment, `…` for lines that are left out: the devices come in another order each
+time. Nothing of this is a promise: programs read `--json`.
 ";
 /// Words after a number that differs each time.
 const UNITS: [&str; 9] = ["s", "ms", "min", "h", "d", "B", "kB", "MB", "GB"];
@@ -52,7 +53,7 @@ fn page() -> Result<String, String> {
     let hurt = tree.add_as("sda", named("small"), "AUTH_demo", "invoices");
     damage::write_at(&hurt.db(), 0, &damage::junk(100, 7));
     let (own, swift) = confs(dir.path(), &tree);
-    let mut shot = Shots { page: HEAD.to_owned(), tree: &tree, dir: dir.path() };
+    let mut shot = Shots { page: HEAD.to_owned() + &demo()?, tree: &tree, dir: dir.path() };
     let (own, swift) = (own.display().to_string(), swift.display().to_string());
     shot.take(&["once", "--swift-conf", &swift, &own])?;
     shot.take(&["quarantine", "list", &own])?;
@@ -77,6 +78,35 @@ fn page() -> Result<String, String> {
     shot.take(&["status", &conf])?;
     let (_, status, _) = daemon.end();
     if status.success() { Ok(shot.page) } else { Err(format!("the daemon ended with {status}")) }
+}
+
+/// What `cargo xtask demo` prints, but for the findings one by one.
+fn demo() -> Result<String, String> {
+    let me = std::env::current_exe().map_err(|e| format!("cannot find xtask: {e}"))?;
+    let done = Command::new(me).arg("demo").output();
+    let done = done.map_err(|e| format!("cannot run the demo: {e}"))?;
+    let text = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    if !done.status.success() {
+        return Err(format!("the demo ended with {}:\n{text}", done.status));
+    }
+    let workspace = Path::new(PAGE).ancestors().nth(2).unwrap_or(Path::new("/"));
+    let workspace = fs::canonicalize(workspace).map_err(|e| format!("cannot find it: {e}"))?;
+    let text = text.replace(&format!("{}/", workspace.display()), "");
+    let mut shown = String::from("\n    $ cargo xtask demo\n");
+    let mut left_out = false;
+    for line in text.lines() {
+        let is_one =
+            ["damaged ", "misplaced ", "unreadable ", "skipped ", "and ", "place-", "stat-"];
+        let is_one = is_one.iter().chain(&["structure-"]).any(|word| line.starts_with(word));
+        if !is_one {
+            shown.push_str(format!("    {}", steadied(line)).trim_end());
+            shown.push('\n');
+        } else if !left_out {
+            shown.push_str("    …\n");
+        }
+        left_out = is_one;
+    }
+    Ok(shown)
 }
 
 struct Shots<'a> {

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use martlet_core::gate::Gate;
-use martlet_core::page::{Found, Head, PAGE_MAX, PAYLOAD_MAX, Rules, Schema};
+use martlet_core::page::{Found, Head, PAGE_MAX, Rules, Schema};
 use martlet_core::stamp;
 use martlet_core::time::Mono;
 use martlet_tests::{asked, fixtures};
@@ -81,10 +81,9 @@ fn read(databases: u64) -> Result<(), String> {
         let end = at(run.first - 1 + run.pages);
         pages.extend_from_slice(bytes.get(at(run.first - 1)..end).ok_or("a page is missing")?);
     }
-    let mut buffer = vec![0; PAYLOAD_MAX];
     for _ in 0..databases {
         let (bytes, pages) = std::hint::black_box((bytes, &pages));
-        let deleted = look(bytes, pages, &schema, &mut buffer)?;
+        let deleted = look(bytes, pages, &schema)?;
         if std::hint::black_box(deleted) {
             return Err("the fixture is deleted".to_owned());
         }
@@ -92,10 +91,10 @@ fn read(databases: u64) -> Result<(), String> {
     Ok(())
 }
 
-fn look(bytes: &[u8], pages: &[u8], known: &[Schema], buffer: &mut [u8]) -> Result<bool, String> {
+fn look(bytes: &[u8], pages: &[u8], known: &[Schema]) -> Result<bool, String> {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let head = Head::new(&bytes[..PAGE_MAX.min(bytes.len())], size, known, Rules::ALL);
-    let found = head.and_then(|head| head.row(pages, buffer, Rules::ALL));
+    let found = head.and_then(|head| head.row(pages, Rules::ALL));
     match found.map_err(|rule| format!("{rule:?}"))? {
         Found::Row(row) => {
             let stat = row.stat();

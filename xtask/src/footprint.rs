@@ -1,4 +1,4 @@
-//! `cargo xtask footprint`: size, memory and wake-ups against their budgets, in one table.
+//! `cargo xtask footprint [size]`: size, memory and wake-ups against their budgets, in one table; or size alone.
 //!
 //! Memory is that of a static build for this machine's processor: an emulator's own memory hides that of
 //! what it runs. A figure is the high-water mark that the kernel keeps (`VmHWM` in proc(5)).
@@ -62,13 +62,23 @@ pub(crate) fn run() -> Result<(), String> {
         budget: 0,
         found: wake_ups(&native),
     });
-    figures.push(lane());
-    for target in Target::ARM {
-        let what = format!("static binary, {}", target.triple());
-        let found = cross::build(&toolchain, target).and_then(|binary| length(&binary));
-        figures.push(Figure { what, unit: "bytes", budget: BINARY_MAX, found });
-    }
+    figures.extend(sizes(&toolchain));
     table(&figures)
+}
+
+/// The same of what needs no measuring: bytes of the binaries and of core's state.
+pub(crate) fn size() -> Result<(), String> {
+    table(&sizes(&Toolchain::ready(&Target::ARM, Purpose::Ship)?))
+}
+
+fn sizes(toolchain: &Toolchain) -> Vec<Figure> {
+    let binary = |target: Target| Figure {
+        what: format!("static binary, {}", target.triple()),
+        unit: "bytes",
+        budget: BINARY_MAX,
+        found: cross::build(toolchain, target).and_then(|binary| length(&binary)),
+    };
+    std::iter::once(lane()).chain(Target::ARM.map(binary)).collect()
 }
 
 /// Measures the peak memory of passes over ten thousand, a hundred thousand and a million databases;

@@ -29,6 +29,10 @@ const SMALL_C: &str = "-fno-asynchronous-unwind-tables -fno-unwind-tables -Xclan
 const DENSE: (&str, &str) =
     ("-Ctarget-feature=+thumb-mode", " -Xclang -target-feature -Xclang +thumb-mode");
 
+/// What is seldom used is laid apart from what each pass runs through, which saves memory. Named from the
+/// workspace's root, where cargo links the command: no folder of this machine is in the flags.
+const SELDOM_APART: &str = "-Clink-arg=-Wl,-T,xtask/src/toolchain/seldom.ld";
+
 /// The folder with everything in it. Parts are made when first asked for.
 pub(crate) struct Toolchain {
     root: PathBuf,
@@ -86,7 +90,7 @@ impl Toolchain {
                 flags.push("-Clink-self-contained=no".to_owned());
                 flags.push(TIME64_FLAG.to_owned());
                 if purpose == Purpose::Ship {
-                    flags.push(NO_UNWIND_TABLES.to_owned());
+                    flags.extend([NO_UNWIND_TABLES, SELDOM_APART].map(str::to_owned));
                     let mut c = SMALL_C.to_owned();
                     if target == Target::Armv7 {
                         flags.push(DENSE.0.to_owned());

@@ -25,7 +25,7 @@ pub(super) struct Leaf<'a> {
 }
 
 /// One row: what its page keeps of it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct LeafCell<'a> {
     /// The key.
     pub(super) rowid: i64,

@@ -29,7 +29,7 @@ pub use row::Row;
 pub use rules::{Rule, Rules};
 pub use schema::{READ_MAX, Refusal, Roots, Run, SCHEMA_MAX, Schema};
 
-use leaf::Leaf;
+use leaf::{Leaf, LeafCell};
 
 /// A database whose first page is ordinary and whose schema is known so far as that page tells.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +40,28 @@ pub struct Head<'s> {
 
 /// What the pages of a database hold.
 #[derive(Debug)]
-pub enum Found<'a, 'b> {
+pub enum Found<'a> {
     /// The row.
     Row(Row<'a>),
     /// A row that goes on on overflow pages; [`Head::long_row`] ends it.
-    Long(Chain<'b>),
+    Long(Long<'a>),
+}
+
+/// The part of a row that lies on its page.
+#[derive(Clone, Copy, Debug)]
+pub struct Long<'a> {
+    cell: LeafCell<'a>,
+    /// The page on which it goes on.
+    next: u32,
+    /// Bytes of a page of the file, and how many it has.
+    file: (usize, u32),
+}
+
+impl Long<'_> {
+    /// The chain of its pages. The row is put together in `buffer`, best of [`PAYLOAD_MAX`] bytes.
+    pub fn chain<'b>(&self, buffer: &'b mut [u8], rules: Rules) -> Result<Chain<'b>, Rule> {
+        Chain::new(buffer, self.cell.payload, self.cell.local, self.next, self.file, rules)
+    }
 }
 
 impl<'s> Head<'s> {
@@ -73,23 +90,16 @@ impl<'s> Head<'s> {
         self.schema
     }
 
-    /// Reads the row from `pages`, the bytes of [`Schema::runs`], one run after the other. A row
-    /// that runs over is put together in `buffer`, best of [`PAYLOAD_MAX`] bytes.
-    pub fn row<'a, 'b>(
-        &self,
-        pages: &'a [u8],
-        buffer: &'b mut [u8],
-        rules: Rules,
-    ) -> Result<Found<'a, 'b>, Rule> {
+    /// Reads the row from `pages`, the bytes of [`Schema::runs`], one run after the other.
+    pub fn row<'a>(&self, pages: &'a [u8], rules: Rules) -> Result<Found<'a>, Rule> {
         rules.ask(Rule::SchemaPage, self.schema.fits_pages(pages))?;
         let info = self.leaf(pages, self.schema.roots().info, rules)?;
         rules.ask(Rule::RowCount, info.cells() == 1)?;
         let cell = info.cell(0, rules)?;
         let policies = self.leaf(pages, self.schema.roots().policy, rules)?;
-        if let Some(first) = cell.overflow {
+        if let Some(next) = cell.overflow {
             let file = (self.schema.page_size(), self.page_count);
-            let chain = Chain::new(buffer, cell.payload, cell.local, first, file, rules)?;
-            return Ok(Found::Long(chain));
+            return Ok(Found::Long(Long { cell, next, file }));
         }
         Row::new(cell.local, policies, rules).map(Found::Row)
     }

@@ -10,7 +10,18 @@ const DOC: &str = "usr/share/doc/martlet";
 const SHARE: &str = "usr/share/martlet";
 const UNIT_FOLDER: &str = "usr/lib/systemd/system";
 /// What people read beside the manuals.
-const PAGES: [&str; 4] = ["README.md", "docs/operations.md", "docs/appliance.md", "LICENSE"];
+/// Each at its place in the sources, so that they find one another.
+const PAGES: [&str; 9] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "docs/operations.md",
+    "docs/appliance.md",
+    "docs/captures.md",
+    "docs/bench.md",
+    "docs/bench.svg",
+    "docs/deep.md",
+    "LICENSE",
+];
 
 /// Who answers for the package: whoever ships it puts their own name here.
 const MAINTAINER: &str = "Martlet authors <martlet@martlet.invalid>";
@@ -52,8 +63,7 @@ impl Tree<'_> {
         }
         for page in PAGES {
             // On Debian the licence is a common one, named in the file copyright.
-            let name = page.rsplit('/').next().unwrap_or(page);
-            self.copy(&self.workspace.join(page), &format!("{DOC}/{name}"), 0o644)?;
+            self.copy(&self.workspace.join(page), &format!("{DOC}/{page}"), 0o644)?;
         }
         self.copy(&dist.join("debian/copyright"), &format!("{DOC}/copyright"), 0o644)?;
         let crates = crates::list(self.workspace, self.arch)?;

@@ -30,6 +30,10 @@ const TIME64_ENV: (&str, &str) = ("RUST_LIBC_UNSTABLE_MUSL_V1_2_3", "1");
 /// Leaves out the tables by which a panic would unwind: an eighth of the binary, which aborts.
 pub(super) const NO_UNWIND_TABLES: &str = "-Cforce-unwind-tables=no";
 
+/// How the standard library is built: small, or soon ready.
+const SHIPPED: &str = "opt-level = \"z\"\npanic = \"abort\"\n";
+const TESTED: &str = "opt-level = 1\n";
+
 impl Toolchain {
     /// A folder that rustc takes as its sysroot for `target`.
     pub(super) fn sysroot(&self, target: Target, purpose: Purpose) -> Result<PathBuf, String> {
@@ -43,9 +47,9 @@ impl Toolchain {
                 })
             });
         }
-        let (name, panic, features) = match purpose {
-            Purpose::Ship => (format!("sysroot-{triple}"), "panic = \"abort\"\n", ""),
-            Purpose::Test => (format!("sysroot-{triple}-tests"), "", "backtrace,panic-unwind"),
+        let (name, profile, features) = match purpose {
+            Purpose::Ship => (format!("sysroot-{triple}"), SHIPPED, "optimize_for_size"),
+            Purpose::Test => (format!("sysroot-{triple}-tests"), TESTED, "panic-unwind"),
         };
         self.part(&name, |made| {
             let build = made.join("build");
@@ -55,7 +59,7 @@ impl Toolchain {
                 &build.join("Cargo.toml"),
                 &format!(
                     "[package]\nname = \"nothing\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
-                     [profile.release]\nopt-level = \"s\"\ncodegen-units = 1\n{panic}"
+                     [profile.release]\ncodegen-units = 1\n{profile}"
                 ),
             )?;
             write(&shim, PANIC_SHIM)?;
@@ -63,14 +67,13 @@ impl Toolchain {
             let mut cargo = Command::new("cargo");
             self.use_debian(&mut cargo)?;
             let mut flags = vec![
-                "-Cembed-bitcode=yes".to_owned(),
                 "-Zforce-unstable-if-unmarked".to_owned(),
-                remap(&self.debian_rust()?.join("usr/src"), "/rust"),
+                remap(&self.debian_rust()?, "/debian"),
                 remap(&cargo_home()?, "/cargo"),
             ];
-            if purpose == Purpose::Ship {
-                flags.push(NO_UNWIND_TABLES.to_owned());
-            }
+            // Tests are linked without looking into the libraries once more: no bitcode for that.
+            let shipped = [NO_UNWIND_TABLES, "-Cembed-bitcode=yes"];
+            flags.extend(shipped.into_iter().filter(|_| purpose == Purpose::Ship).map(str::to_owned));
             cargo
                 .args(["build", "--quiet", "--release", "--target", triple])
                 .arg(format!("-Zbuild-std={}", target.libraries(purpose)))
