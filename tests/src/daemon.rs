@@ -92,7 +92,17 @@ impl Running {
     /// If it does not start.
     #[must_use]
     pub fn start(conf: &Path) -> Self {
+        Self::start_in(conf, &[])
+    }
+
+    /// The same, with this added to its environment.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start_in(conf: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(martlet());
+        command.envs(environment.iter().copied());
         command.arg("run").arg(conf).arg("-v");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the daemon starts");

@@ -159,6 +159,47 @@ fn a_device_that_is_not_audited_is_told_and_warned_of_once() {
     assert_eq!(left["devices"][1]["oldest_audit"]["overdue"], false, "{left}");
 }
 
+/// The library that fakes the calendar, where Debian's `libfaketime` puts it.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+#[test]
+fn a_calendar_that_steps_both_ways_delays_no_pass_and_changes_no_age() {
+    if !Path::new(FAKETIME).exists() {
+        eprintln!("NOT TESTED: a calendar that steps needs libfaketime");
+        return;
+    }
+    let (dir, tree) = (TempDir::new().expect("a folder"), Tree::new());
+    let _sound = tree.add("sda", named("small"));
+    let conf = conf(dir.path(), tree.devices(), "interval = 0");
+    let calendar = dir.path().join("calendar");
+    let file = calendar.display().to_string();
+    let faked = [
+        ("LD_PRELOAD", FAKETIME),
+        ("FAKETIME_TIMESTAMP_FILE", file.as_str()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("DONT_FAKE_MONOTONIC", "1"),
+    ];
+    // From one to the next within one life, then from one life to the next.
+    for steps in [["+0", "+400d", "-20000d"], ["-20000d", "+0", "-400d"], ["+9000d", "+0", "+1d"]] {
+        fs::write(&calendar, steps[0]).expect("a calendar");
+        let mut daemon = Running::start_in(&conf, &faked);
+        daemon.until("Container audit pass completed");
+        for step in steps {
+            fs::write(&calendar, step).expect("a calendar");
+            daemon.until("Container audit pass completed");
+            let now = status(&conf);
+            let oldest = &now["devices"][0]["oldest_audit"];
+            assert!(oldest["seconds"].as_u64().is_some_and(|it| it < 600), "{step}: {now}");
+            assert_eq!((&oldest["overdue"], &oldest["never"]), (&false.into(), &false.into()));
+            assert_eq!(now["devices"][0]["oldest_deep_audit"]["overdue"], false, "{step}: {now}");
+        }
+        let (_, ended, said) = daemon.end();
+        assert_eq!(ended.code(), Some(0));
+        let bad = said.iter().find(|line| line.contains("not been") || line.contains("set aside"));
+        assert_eq!(bad, None, "{steps:?}");
+    }
+}
+
 /// The file with this ending in a directory, if there is one.
 fn find(dir: &Path, ending: &str) -> Option<PathBuf> {
     let mut entries = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
