@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use argh::FromArgs;
+use martlet_platform_linux::drive::LANES_MAX;
 
 use self::daemon::{List, Pause, Rearm, Resume, Status};
 use self::quarantine::Quarantine;
@@ -78,7 +79,7 @@ pub(crate) struct Once {
     #[argh(option, arg_name = "N", from_str_fn(rate))]
     pub(crate) rate: Option<f64>,
     /// devices side by side, 1 to 32; the conf's number otherwise
-    #[argh(option, arg_name = "N")]
+    #[argh(option, arg_name = "N", from_str_fn(lanes))]
     pub(crate) lanes: Option<u8>,
     /// only this device; may be given more than once
     #[argh(option, arg_name = "NAME")]
@@ -111,7 +112,7 @@ pub(crate) struct Check {
     #[argh(option, arg_name = "N", default = "0.0", from_str_fn(rate))]
     pub(crate) rate: f64,
     /// paths side by side, 1 to 32
-    #[argh(option, arg_name = "N", default = "1")]
+    #[argh(option, arg_name = "N", default = "1", from_str_fn(lanes))]
     pub(crate) lanes: u8,
     /// the swift.conf whose hash path names are compared with (/etc/swift/swift.conf if there)
     #[argh(option, arg_name = "FILE")]
@@ -132,6 +133,13 @@ pub(crate) struct Conf {
 fn rate(word: &str) -> Result<f64, String> {
     let rate = word.parse().ok().filter(|rate: &f64| rate.is_finite() && 0.0 <= *rate);
     rate.ok_or_else(|| "not a number from 0 up; 0 is no limit".to_owned())
+}
+
+/// Lanes as they are typed.
+fn lanes(word: &str) -> Result<u8, String> {
+    let lanes =
+        word.parse().ok().filter(|lanes: &u8| (1..=LANES_MAX).contains(&usize::from(*lanes)));
+    lanes.ok_or_else(|| format!("not a number from 1 to {LANES_MAX}"))
 }
 
 /// Words as argh reads them: `--x=y` in two, `-h` as `--help`, `-qv` as `-q -v`, `-` at the end.
@@ -192,6 +200,16 @@ mod tests {
         }
         for word in ["nan", "inf", "-inf", "-1", "1e999", "", "five", "1/s"] {
             assert!(rate(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn lanes_are_a_number_of_the_range_that_is_named() {
+        for (word, expected) in [("1", Some(1)), ("32", Some(32))] {
+            assert_eq!(lanes(word).ok(), expected, "{word}");
+        }
+        for word in ["0", "33", "999", "-1", "", "two"] {
+            assert_eq!(lanes(word), Err("not a number from 1 to 32".to_owned()), "{word}");
         }
     }
 

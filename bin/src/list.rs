@@ -135,11 +135,15 @@ fn command(finding: &Finding, conf: &str) -> String {
     }
 }
 
-/// A word for a shell: as it is if that is plain, else in quotes; bytes that are no text as `$'\ooo'`.
+/// A word for a shell: as it is if that is plain, else in single quotes; where these do not suffice, as
+/// `$'\ooo'`.
 fn quoted(bytes: &[u8]) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:@%,".contains(byte);
     if !bytes.is_empty() && bytes.iter().all(is_plain) {
         return String::from_utf8_lossy(bytes).into_owned();
+    }
+    if bytes.iter().all(|byte| (b' '..=b'~').contains(byte) && *byte != b'\'') {
+        return format!("'{}'", String::from_utf8_lossy(bytes));
     }
     let mut word = String::from("$'");
     for byte in bytes {
@@ -165,9 +169,10 @@ mod tests {
     fn a_word_is_one_word_for_a_shell() {
         for (bytes, word) in [
             (&b"/srv/node/sda"[..], "/srv/node/sda"),
-            (b"a b", "$'a b'"),
+            (b"a b", "'a b'"),
+            (b"a\\b$c", "'a\\b$c'"),
             (b"it's\n\xff", "$'it\\'s\\012\\377'"),
-            (b"", "$''"),
+            (b"", "''"),
         ] {
             assert_eq!(quoted(bytes), word);
         }

@@ -113,6 +113,9 @@ impl Settings {
 
 /// Why a value that is taken hardly means what it says, if so.
 fn doubt(option: &Opt, value: &str) -> Option<&'static str> {
+    if value.contains('\0') {
+        return Some("a NUL character is in it");
+    }
     let relative = !value.is_empty() && !value.starts_with('/');
     let (is_so, why) = match option.kind {
         Kind::Bool => (switch(value).is_none(), "neither true nor false: false is used"),

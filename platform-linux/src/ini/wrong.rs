@@ -50,9 +50,9 @@ impl fmt::Display for IniError {
         match &self.wrong {
             Wrong::NotUtf8 => f.write_str("not UTF-8"),
             Wrong::TooLarge => write!(f, "conf files of more than {BYTES_MAX} bytes are not read"),
-            Wrong::NoHeader(line) => write!(f, "text before the first section: {}", shown(line)),
+            Wrong::NoHeader(line) => write!(f, "text before the first section: {}", begin(line)),
             Wrong::NotALine(line, more) => {
-                write!(f, "neither a section nor a key with its value: {}", shown(line))?;
+                write!(f, "neither a section nor a key with its value: {}", begin(line))?;
                 if *more == 0 { Ok(()) } else { write!(f, " (and {more} more such lines)") }
             }
             Wrong::SectionTwice(name) => write!(f, "[{}] is there twice", shown(name)),
@@ -79,13 +79,24 @@ impl std::error::Error for IniError {}
 
 /// Letters of a quoted text at most; the rest is cut.
 const SHOWN_MAX: usize = 120;
+/// Letters of a line that is no line of a conf: enough to find it by.
+const BEGIN_MAX: usize = 40;
 
 /// `text` fit for one line: control characters, line separators and byte order marks, which nobody
 /// sees, are escaped, and a long text is cut.
 pub(crate) fn shown(text: &str) -> String {
+    cut(text, SHOWN_MAX)
+}
+
+/// The beginning of what may be anything, fit for one line.
+fn begin(text: &str) -> String {
+    cut(text, BEGIN_MAX)
+}
+
+fn cut(text: &str, most: usize) -> String {
     let mut line = String::new();
     for (count, letter) in text.chars().enumerate() {
-        if count == SHOWN_MAX {
+        if count == most {
             line.push_str("...");
             break;
         }
@@ -120,6 +131,7 @@ mod tests {
         assert_eq!(shown("\u{feff}[x]"), "\\u{feff}[x]");
         assert_eq!(shown(&"x".repeat(SHOWN_MAX)), "x".repeat(SHOWN_MAX));
         assert_eq!(shown(&"x".repeat(SHOWN_MAX + 1)), "x".repeat(SHOWN_MAX) + "...");
+        assert_eq!(begin(&"x".repeat(SHOWN_MAX)), "x".repeat(BEGIN_MAX) + "...");
     }
 
     #[test]

@@ -123,6 +123,11 @@ fn a_value_that_hardly_means_what_it_says_is_noted() {
     check("devices = /srv/node ; disks", "a comment needs a line of its own");
     check("user = swift # as ever", "a comment needs a line of its own");
     check("interval = 0.0", "passes follow each other without a pause");
+    let noted = notes("recon_cache_path = /var\0/x").join("; ");
+    assert!(
+        noted.ends_with("recon_cache_path = /var\\u{0}/x: a NUL character is in it"),
+        "{noted}"
+    );
     for line in [
         "",
         "mount_check = No",
