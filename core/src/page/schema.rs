@@ -295,22 +295,15 @@ fn children(page1: &[u8]) -> Result<heapless::Vec<u32, PAGES_MAX>, Refusal> {
 
 /// Whether two stretches of memory hold the same bytes.
 ///
-/// Comparing slices calls the C library, and what a static program has for that compares byte by byte.
-/// Pieces of a known length are compared in the processor's widest words, without a call.
-pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
-    let ((one, one_rest), (other, other_rest)) = (one.as_chunks::<64>(), other.as_chunks());
-    one.len() == other.len()
-        && one.iter().zip(other).all(|(one, other)| one == other)
-        && same_words(one_rest, other_rest)
-}
-
-/// The same of what is shorter than a piece.
-fn same_words(one: &[u8], other: &[u8]) -> bool {
-    let ((one, one_rest), (other, other_rest)) = (one.as_chunks::<8>(), other.as_chunks());
-    one.len() == other.len()
-        && one.iter().zip(other).all(|(one, other)| one == other)
-        && one_rest.len() == other_rest.len()
-        && one_rest.iter().zip(other_rest).all(|(one, other)| one == other)
+/// Comparing slices calls the C library, and what a static program has for that compares byte by byte:
+/// half of all its own time in a pass over ordinary databases.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let ((one, one_rest), (other, other_rest)) = (one.as_chunks(), other.as_chunks());
+    let words = one.iter().zip(other);
+    let differ = words.fold(0, |differ, (one, other)| {
+        differ | (u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other))
+    });
+    differ == 0 && one.len() == other.len() && one_rest == other_rest
 }
 
 #[cfg(test)]
@@ -320,7 +313,7 @@ mod tests {
     #[test]
     fn every_byte_is_compared_and_the_length_too() {
         let whole: [u8; 1000] = core::array::from_fn(|at| at.to_le_bytes()[0]);
-        for length in [0, 1, 7, 8, 9, 16, 23, 63, 64, 65, 127, 128, 996] {
+        for length in [0, 1, 7, 8, 9, 16, 23, 996] {
             let page = &whole[..length];
             assert!(same(page, page), "{length}");
             for at in 0..length {
