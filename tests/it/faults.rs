@@ -82,6 +82,22 @@ fn a_deep_audit_that_the_disk_ends_is_said_in_the_log() {
     assert!(said.contains(&line), "{said}");
 }
 
+/// What `martlet once` says of a node with one container while nobody can look at the files of this
+/// ending in its directory.
+fn unseen(fixture: &str, ending: &str, error: &str, more: &[&str]) -> (Option<i32>, String) {
+    let (dir, tree) = (tempfile::tempdir().expect("a directory"), Tree::new());
+    let placed = tree.add("sda", named(fixture));
+    let (conf, swift_conf) = confs(dir.path(), &tree);
+    let mut file = placed.db().into_os_string();
+    file.push(ending);
+    let mut command = Command::new("strace");
+    command.args(["-f", "-o", "/dev/null", "-e", "trace=statx,newfstatat"]);
+    command.arg("-e").arg(format!("inject=statx,newfstatat:error={error}")).arg("-P").arg(file);
+    command.arg(martlet()).arg("once").arg(&conf).arg("--swift-conf").arg(&swift_conf);
+    let done = command.args(["--json", "-q"]).args(more).output().expect("strace runs");
+    (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
 #[test]
 fn what_is_pending_and_cannot_be_seen_is_not_taken_for_nothing() {
     if !has_strace() {
@@ -90,22 +106,19 @@ fn what_is_pending_and_cannot_be_seen_is_not_taken_for_nothing() {
     for (error, verdict) in
         [("EIO", "device-error"), ("ESTALE", "device-error"), ("EINTR", "unreadable")]
     {
-        let (dir, tree) = (tempfile::tempdir().expect("a directory"), Tree::new());
-        let placed = tree.add("sda", named("pending-revives"));
-        let (conf, swift_conf) = confs(dir.path(), &tree);
-        let mut command = Command::new("strace");
-        command.args(["-f", "-o", "/dev/null", "-e", "trace=statx,newfstatat"]);
-        command.arg("-e").arg(format!("inject=statx,newfstatat:error={error}"));
-        let names = std::fs::read_dir(&placed.dir).expect("a directory").flatten();
-        for name in
-            names.map(|it| it.path()).filter(|it| it.extension() == Some("pending".as_ref()))
-        {
-            command.arg("-P").arg(name);
-        }
-        command.arg(martlet()).arg("once").arg(&conf).arg("--swift-conf").arg(&swift_conf);
-        let done = command.args(["--json", "-q"]).output().expect("strace runs");
-        let found = String::from_utf8_lossy(&done.stdout);
-        assert_eq!(done.status.code(), Some(3), "{error}: {found}");
+        let (code, found) = unseen("pending-revives", ".pending", error, &[]);
+        assert_eq!(code, Some(3), "{error}: {found}");
         assert!(found.contains(&format!("\"{verdict}\"")), "{error}: {found}");
     }
+}
+
+#[test]
+fn a_log_that_cannot_be_seen_is_not_taken_for_none_by_a_deep_audit() {
+    if !has_strace() {
+        return;
+    }
+    let (code, found) = unseen("small", "-wal", "ENOENT", &["--deep"]);
+    assert!(code == Some(0) && found.contains("\"sound\""), "there is none: {found}");
+    let (code, found) = unseen("small", "-wal", "EIO", &["--deep"]);
+    assert!(code == Some(3) && found.contains("\"device-error\""), "{found}");
 }
