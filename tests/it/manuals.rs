@@ -326,3 +326,47 @@ fn the_readme_has_the_table_of_options() {
         assert!(readme.contains(&row), "the README has no row {row:?}");
     }
 }
+
+/// What the synopsis has of each command: the words up to the next one.
+fn synopsis(manual: &str, command: &str) -> Option<String> {
+    let body = manual.split_once(".Sh SYNOPSIS\n")?.1.split("\n.Sh ").next()?;
+    let entry = body.split(".Nm").find(|it| {
+        it.lines().any(|line| line.strip_prefix(".Cm ").is_some_and(|name| name == command))
+    });
+    entry.map(str::to_owned)
+}
+
+#[test]
+fn the_synopsis_has_each_command_with_each_of_its_options() {
+    let manual = text(&dist("martlet.1"));
+    let commands = [
+        "run",
+        "once",
+        "check",
+        "conf",
+        "list",
+        "status",
+        "pause",
+        "resume",
+        "rearm",
+        "quarantine list",
+        "quarantine show",
+        "quarantine restore",
+        "quarantine purge",
+    ];
+    for command in commands {
+        let entry = synopsis(&manual, command);
+        let entry = entry.unwrap_or_else(|| panic!("the synopsis has no {command}"));
+        let mut help = std::process::Command::new(martlet_tests::command::martlet());
+        let help = help.args(command.split(' ')).arg("--help").output().expect("it runs");
+        let help = String::from_utf8(help.stdout).expect("text");
+        let usage = help.lines().next().expect("a line of usage");
+        let words = usage.split(['[', ']', ' ', '<', '>']).filter(|word| word.starts_with('-'));
+        for word in words.filter(|word| *word != "--" && *word != "--help") {
+            let name = word.trim_end_matches("...");
+            let option = format!(".Op Fl {}", &name[1..]);
+            let has = entry.lines().any(|line| line.split(" Ar ").next() == Some(&*option));
+            assert!(has, "{command}: the synopsis has no {option}: {usage}");
+        }
+    }
+}
