@@ -131,8 +131,8 @@ impl FindingCode {
                 COMPARE,
             ),
             Self::RowsSchema => (
-                "The table of objects or its triggers are missing, or are not Swift's. Sums then stop to \
-                 follow the rows.",
+                "The table of objects, its triggers or another part of the schema is missing, or is not \
+                 Swift's. Sums may then stop to follow the rows.",
                 "A foreign file, a tool that wrote to the database, or a newer version of Swift.",
                 "Move the hash directory away if it is damage.",
             ),

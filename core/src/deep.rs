@@ -151,7 +151,9 @@ pub fn judge_deep(stat: Judged, seen: &DeepSeen) -> Judged {
             if refused.findings.is_empty() {
                 return instead(stat, refused.verdict);
             }
-            refused.findings
+            let structure = refused.findings.iter().any(|finding| finding.code.is_structure());
+            // What Swift reads was in order: something else in the schema cannot be understood.
+            if structure { refused.findings } else { one(FindingCode::RowsSchema) }
         }
         DeepSeen::Not(refusal) => {
             return match refusal {

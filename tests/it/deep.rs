@@ -133,6 +133,21 @@ fn a_view_that_never_ends_is_not_waited_for() {
 }
 
 #[test]
+fn a_schema_that_sqlite_cannot_read_is_none_of_the_tables_that_swift_reads() {
+    let tree = Tree::new();
+    let path = tree.add("sda", named("small")).db();
+    sql(
+        &path,
+        "CREATE TABLE other (a); CREATE INDEX odd ON other (a); PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = 'CREATE INDEX odd ON other (a COLLATE \"foreign\")'
+         WHERE name = 'odd'",
+    );
+    assert_eq!(codes(&path), ["rows-schema"]);
+    let judged = judge_deep(sound(), &look(&path, HOLD, &quiet()).seen);
+    assert!(!judged.findings.iter().any(|finding| finding.code.is_structure()), "it stays");
+}
+
+#[test]
 fn a_finding_says_what_the_rows_say() {
     let tree = Tree::new();
     let path = tree.add("sda", named("small")).db();
