@@ -93,6 +93,7 @@ pub(crate) fn run(databases: u32, rounds: usize) -> Result<(), String> {
     let links = [links(few)?, links(databases)?, links(databases * 10)?];
 
     let built = root.join("target/release");
+    std::fs::create_dir_all(&built).map_err(|e| format!("cannot make {}: {e}", built.display()))?;
     let gauge = Gauge::build(&built, &Path::new(SOURCE).join("src"))?;
     let programs = programs(root, &python)?;
     let of = |name: &str| programs.iter().find(|program| program.name == name);
@@ -158,6 +159,7 @@ fn programs(root: &Path, python: &Path) -> Result<Vec<Program>, String> {
     let mut cargo = Command::new(env!("CARGO"));
     say(cargo.current_dir(root).args(["build", "--release", "--quiet"]).args(packages))?;
     let built = root.join("target/release");
+    std::fs::create_dir_all(&built).map_err(|e| format!("cannot make {}: {e}", built.display()))?;
     let source = Path::new(SOURCE).join("src");
     let floor = built.join("floor");
     say(Command::new("cc").args(["-O2", "-o"]).arg(&floor).arg(source.join("floor.c")))?;
