@@ -142,17 +142,7 @@ impl Head {
 
     /// From bytes.
     pub fn decode(bytes: &[u8; HEAD_BYTES]) -> Result<Self, Bad> {
-        let mut read = In(bytes);
-        if read.take::<8>() != MAGIC {
-            return Err(Bad::Foreign);
-        }
-        let version = u16::from_le_bytes(read.take());
-        if VERSION < version {
-            return Err(Bad::Newer(version));
-        }
-        if !is_sealed(bytes, 0) {
-            return Err(Bad::Torn);
-        }
+        let mut read = In::of_head(bytes, MAGIC, VERSION)?;
         let entries = u32::from_le_bytes(read.take());
         let conf = u64::from_le_bytes(read.take());
         let sweeping = read.take::<1>() != [0];
@@ -168,8 +158,7 @@ impl Entry {
         let mut bytes = [0; ENTRY_BYTES];
         let mut out = Out(&mut bytes);
         out.name(&self.name);
-        out.put(&self.disk.inode.to_le_bytes());
-        out.put(&self.disk.born.to_le_bytes());
+        out.disk(self.disk);
         let Past { done, skipped, found, databases, breaker } = self.past;
         let flags = [done, skipped, databases.is_some(), breaker.tripped];
         out.put(&[flags.iter().rev().fold(0, |all, flag| all << 1 | u8::from(*flag))]);
@@ -185,13 +174,8 @@ impl Entry {
 
     /// From bytes: the entry of this number, from 0.
     pub fn decode(bytes: &[u8; ENTRY_BYTES], number: u32) -> Result<Self, Bad> {
-        if !is_sealed(bytes, u64::from(number).saturating_add(1)) {
-            return Err(Bad::Torn);
-        }
-        let mut read = In(bytes);
-        let name = read.name();
-        let disk =
-            Disk { inode: u64::from_le_bytes(read.take()), born: i64::from_le_bytes(read.take()) };
+        let mut read = In::of_entry(bytes, number)?;
+        let (name, disk) = (read.name(), read.disk());
         let [flags] = read.take();
         let flag = |bit: u8| flags & bit != 0;
         let found = u64::from_le_bytes(read.take());
@@ -229,12 +213,40 @@ impl Out<'_> {
         self.put(&[u8::try_from(name.len()).unwrap_or(0)]);
         self.put(&bytes);
     }
+
+    pub(crate) fn disk(&mut self, disk: Disk) {
+        self.put(&disk.inode.to_le_bytes());
+        self.put(&disk.born.to_le_bytes());
+    }
 }
 
 /// What is left of a buffer to be read.
 pub(crate) struct In<'a>(pub(crate) &'a [u8]);
 
-impl In<'_> {
+impl<'a> In<'a> {
+    /// What follows magic and version in a head that is sealed, and of no later version than this.
+    pub(crate) fn of_head(bytes: &'a [u8], magic: [u8; 8], version: u16) -> Result<Self, Bad> {
+        let mut read = Self(bytes);
+        if read.take() != magic {
+            return Err(Bad::Foreign);
+        }
+        let found = u16::from_le_bytes(read.take());
+        if version < found {
+            return Err(Bad::Newer(found));
+        }
+        if is_sealed(bytes, 0) { Ok(read) } else { Err(Bad::Torn) }
+    }
+
+    /// What is in the entry of this number, from 0, if it is sealed as that.
+    pub(crate) fn of_entry(bytes: &'a [u8], number: u32) -> Result<Self, Bad> {
+        let is_it = is_sealed(bytes, u64::from(number).saturating_add(1));
+        if is_it { Ok(Self(bytes)) } else { Err(Bad::Torn) }
+    }
+
+    pub(crate) fn disk(&mut self) -> Disk {
+        Disk { inode: u64::from_le_bytes(self.take()), born: i64::from_le_bytes(self.take()) }
+    }
+
     pub(crate) fn take<const N: usize>(&mut self) -> [u8; N] {
         let Some((part, rest)) = self.0.split_first_chunk() else { return [0; N] };
         self.0 = rest;

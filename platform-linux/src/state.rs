@@ -11,11 +11,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use martlet_core::breaker::Breaker;
-use martlet_core::cursor::{Bad, Disk, ENTRY_BYTES, Entry, HEAD_BYTES, Head, Name, Place, sum};
+use martlet_core::cursor::{Bad, Disk, Entry, Head, Name, Place, sum};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
-use self::file::{Kept, read_whole};
-use crate::devices::DEVICES_MAX;
+use self::file::{Kept, read_entries};
 use crate::walk::Position;
 
 /// What was read.
@@ -78,30 +77,8 @@ impl Store {
 }
 
 fn read(file: &mut File) -> io::Result<Result<Saved, Bad>> {
-    let mut file = io::BufReader::new(file);
-    let mut bytes = [0; HEAD_BYTES];
-    if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Foreign)? {
-        return Ok(Err(bad));
-    }
-    let head = match Head::decode(&bytes) {
-        Ok(head) => head,
-        Err(bad) => return Ok(Err(bad)),
-    };
-    if DEVICES_MAX < usize::try_from(head.entries).unwrap_or(usize::MAX) {
-        return Ok(Err(Bad::Torn));
-    }
-    let mut entries = Vec::new();
-    for number in 0..head.entries {
-        let mut bytes = [0; ENTRY_BYTES];
-        if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Torn)? {
-            return Ok(Err(bad));
-        }
-        match Entry::decode(&bytes, number) {
-            Ok(entry) => entries.push(entry),
-            Err(bad) => return Ok(Err(bad)),
-        }
-    }
-    Ok(Ok(Saved { head, entries }))
+    let read = read_entries(file, Head::decode, |head| head.entries, Entry::decode)?;
+    Ok(read.map(|(head, entries)| Saved { head, entries }))
 }
 
 /// What a device name stands for; nothing if its `containers` cannot be seen.

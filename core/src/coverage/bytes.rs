@@ -2,7 +2,7 @@
 use core::time::Duration;
 
 use super::{BUCKETS, Coverage, KeptTime, Run, Stamp, Walk};
-use crate::cursor::{Bad, Disk, In, NAME_MAX, Name, Out, SEAL_BYTES, is_sealed, seal};
+use crate::cursor::{Bad, Disk, In, NAME_MAX, Name, Out, SEAL_BYTES, seal};
 use crate::due::Turns;
 use crate::time::Wall;
 
@@ -80,17 +80,7 @@ impl Head {
 
     /// From bytes.
     pub fn decode(bytes: &[u8; HEAD_BYTES]) -> Result<Self, Bad> {
-        let mut read = In(bytes);
-        if read.take::<8>() != MAGIC {
-            return Err(Bad::Foreign);
-        }
-        let version = u16::from_le_bytes(read.take());
-        if VERSION < version {
-            return Err(Bad::Newer(version));
-        }
-        if !is_sealed(bytes, 0) {
-            return Err(Bad::Torn);
-        }
+        let mut read = In::of_head(bytes, MAGIC, VERSION)?;
         let (entries, pass) = (u32::from_le_bytes(read.take()), u32::from_le_bytes(read.take()));
         let [ended, sweeping] = read.take();
         let spent = Duration::from_nanos(u64::from_le_bytes(read.take()));
@@ -116,8 +106,7 @@ impl Entry {
         let mut bytes = [0; ENTRY_BYTES];
         let mut out = Out(&mut bytes);
         out.name(&self.name);
-        out.put(&self.disk.inode.to_le_bytes());
-        out.put(&self.disk.born.to_le_bytes());
+        out.disk(self.disk);
         let Coverage { first, stat, deep, walk, run, within, said } = self.coverage;
         put_stamp(&mut out, Some(first));
         stat.iter().chain(&deep).for_each(|stamp| put_stamp(&mut out, *stamp));
@@ -139,13 +128,8 @@ impl Entry {
 
     /// From bytes: the entry of this number, from 0.
     pub fn decode(bytes: &[u8; ENTRY_BYTES], number: u32) -> Result<Self, Bad> {
-        if !is_sealed(bytes, u64::from(number).saturating_add(1)) {
-            return Err(Bad::Torn);
-        }
-        let mut read = In(bytes);
-        let name = read.name();
-        let disk =
-            Disk { inode: u64::from_le_bytes(read.take()), born: i64::from_le_bytes(read.take()) };
+        let mut read = In::of_entry(bytes, number)?;
+        let (name, disk) = (read.name(), read.disk());
         let first = take_stamp(&mut read).unwrap_or_default();
         let stat = core::array::from_fn(|_| take_stamp(&mut read));
         let deep = core::array::from_fn(|_| take_stamp(&mut read));

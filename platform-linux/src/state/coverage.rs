@@ -10,9 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use martlet_core::audit::Device;
-use martlet_core::coverage::{
-    Coverage, ENTRY_BYTES, Entry, HEAD_BYTES, Head, Kind, Moment, Oldest, Own, Wanted,
-};
+use martlet_core::coverage::{Coverage, Entry, Head, Kind, Moment, Oldest, Own, Wanted};
 use martlet_core::cursor::{Bad, Disk, Name};
 use martlet_core::due::Turns;
 use martlet_core::path::DbPath;
@@ -20,9 +18,8 @@ use martlet_core::time::Now;
 use martlet_core::verdict::Verdict;
 use martlet_core::walk::Floor;
 
-use super::file::{Kept, read_whole};
+use super::file::{Kept, read_entries};
 use crate::clock;
-use crate::devices::DEVICES_MAX;
 use crate::error::Error;
 
 const ENDING: &str = "coverage";
@@ -219,43 +216,11 @@ impl Coverages {
 /// The ages that the file of the conf at `conf` in the directory `place` tells now; none if there is no
 /// such file. The file is not changed.
 pub fn ages(place: &Path, conf: &Path, wanted: Wanted) -> Result<Option<Vec<Ages>>, Error> {
-    let kept = Kept::new(place, conf, ENDING, 0o600);
-    let failed = |error| Error::new("read", kept.path(), error);
-    let mut file = match File::open(kept.path()) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
+    let found = Kept::new(place, conf, ENDING, 0o600).peek(read)?;
     let now = clock::now();
-    match read(&mut file).map_err(failed)? {
-        Ok(found) => Ok(Some(Inner { wanted, ..Inner::of(Some(found), now) }.ages(now))),
-        Err(bad) => Err(failed(io::Error::new(io::ErrorKind::InvalidData, bad.to_string()))),
-    }
+    Ok(found.map(|found| Inner { wanted, ..Inner::of(Some(found), now) }.ages(now)))
 }
 
 fn read(file: &mut File) -> io::Result<Result<(Head, Vec<Entry>), Bad>> {
-    let mut file = io::BufReader::new(file);
-    let mut bytes = [0; HEAD_BYTES];
-    if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Foreign)? {
-        return Ok(Err(bad));
-    }
-    let head = match Head::decode(&bytes) {
-        Ok(head) => head,
-        Err(bad) => return Ok(Err(bad)),
-    };
-    if DEVICES_MAX < usize::try_from(head.entries).unwrap_or(usize::MAX) {
-        return Ok(Err(Bad::Torn));
-    }
-    let mut rows = Vec::new();
-    for number in 0..head.entries {
-        let mut bytes = [0; ENTRY_BYTES];
-        if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Torn)? {
-            return Ok(Err(bad));
-        }
-        match Entry::decode(&bytes, number) {
-            Ok(entry) => rows.push(entry),
-            Err(bad) => return Ok(Err(bad)),
-        }
-    }
-    Ok(Ok((head, rows)))
+    read_entries(file, Head::decode, |head| head.entries, Entry::decode)
 }

@@ -14,6 +14,7 @@ use martlet_core::cursor::{Bad, sum};
 use martlet_core::event::Event;
 use rustix::fs::OFlags;
 
+use crate::devices::DEVICES_MAX;
 use crate::error::Error;
 use crate::event::say;
 
@@ -84,6 +85,23 @@ impl Kept {
             }
         }
         None
+    }
+
+    /// The same for others than who writes it: none if there is no file, and nothing is set aside.
+    pub(super) fn peek<T>(
+        &self,
+        read: impl FnOnce(&mut File) -> io::Result<Result<T, Bad>>,
+    ) -> Result<Option<T>, Error> {
+        let failed = |error| Error::new("read", &self.path, error);
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        match read(&mut file).map_err(failed)? {
+            Ok(found) => Ok(Some(found)),
+            Err(bad) => Err(failed(io::Error::new(io::ErrorKind::InvalidData, bad.to_string()))),
+        }
     }
 
     fn set_aside(&self, bad: Bad) {
@@ -161,6 +179,40 @@ impl Kept {
         name.push(ending);
         name.into()
     }
+}
+
+/// Reads a file of a head and of the entries that it counts, [`DEVICES_MAX`] at most.
+pub(super) fn read_entries<H, E, const HEAD: usize, const ENTRY: usize>(
+    file: &mut File,
+    head: impl FnOnce(&[u8; HEAD]) -> Result<H, Bad>,
+    count: impl FnOnce(&H) -> u32,
+    entry: impl Fn(&[u8; ENTRY], u32) -> Result<E, Bad>,
+) -> io::Result<Result<(H, Vec<E>), Bad>> {
+    let mut file = io::BufReader::new(file);
+    let mut bytes = [0; HEAD];
+    if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Foreign)? {
+        return Ok(Err(bad));
+    }
+    let head = match head(&bytes) {
+        Ok(head) => head,
+        Err(bad) => return Ok(Err(bad)),
+    };
+    let count = count(&head);
+    if DEVICES_MAX < usize::try_from(count).unwrap_or(usize::MAX) {
+        return Ok(Err(Bad::Torn));
+    }
+    let mut entries = Vec::new();
+    for number in 0..count {
+        let mut bytes = [0; ENTRY];
+        if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Torn)? {
+            return Ok(Err(bad));
+        }
+        match entry(&bytes, number) {
+            Ok(entry) => entries.push(entry),
+            Err(bad) => return Ok(Err(bad)),
+        }
+    }
+    Ok(Ok((head, entries)))
 }
 
 /// Reads as much as `bytes` has room for: a file that ends before is `bad`, any other trouble is

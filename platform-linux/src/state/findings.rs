@@ -274,17 +274,8 @@ const ENDING: &str = "findings";
 /// What the file of the conf at `conf` in the directory `place` (`state_path`) says; none if there is
 /// no such file, since no daemon has found anything under this conf. The file is not changed.
 pub fn read(place: &Path, conf: &Path) -> Result<Option<List>, Error> {
-    let kept = Kept::new(place, conf, ENDING, 0o640);
-    let failed = |error| Error::new("read", kept.path(), error);
-    let mut file = match File::open(kept.path()) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    match Inner::read(&mut file).map_err(failed)? {
-        Ok(inner) => Ok(Some(inner.list())),
-        Err(bad) => Err(failed(io::Error::new(io::ErrorKind::InvalidData, bad.to_string()))),
-    }
+    let found = Kept::new(place, conf, ENDING, 0o640).peek(Inner::read)?;
+    Ok(found.map(|inner| inner.list()))
 }
 
 impl Inner {
