@@ -1,8 +1,9 @@
 //! One pass for a person: `martlet once`, `martlet check`.
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Read as _, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{self, Path, PathBuf};
+use std::path::{self, Component, Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -16,6 +17,7 @@ use martlet_core::walk::Floor;
 use martlet_platform_linux::conf::{self, Settings};
 use martlet_platform_linux::devices::devices;
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
+use martlet_platform_linux::error::Error;
 use martlet_platform_linux::event::say;
 use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::privilege;
@@ -328,5 +330,17 @@ fn paths(asked: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     if PATHS_MAX < paths.len() {
         return Err(format!("check: more than {PATHS_MAX} paths; name a tree above them"));
     }
-    Ok(paths)
+    paths.iter().map(|path| whole(path)).collect()
+}
+
+/// The path from `/` on, since its names say where a database lies: without `.`, a slash at its end or two
+/// of them. What has `..` in it can only be told with its links resolved.
+fn whole(path: &Path) -> Result<PathBuf, String> {
+    let whole = if path.components().any(|it| it == Component::ParentDir) {
+        fs::canonicalize(path).map_err(|error| Error::new("find", path, error).to_string())?
+    } else {
+        let named = path::absolute(path);
+        named.map_err(|error| Error::new("find", path, error).to_string())?
+    };
+    Ok(whole.components().collect())
 }

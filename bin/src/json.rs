@@ -5,6 +5,7 @@ use std::path::Path;
 
 use martlet_core::audit::{Audited, Fate};
 use martlet_core::check::Cell;
+use martlet_core::path::{DATADIR, DbPath};
 use martlet_core::verdict::{Counts, Finding, Value};
 use martlet_platform_linux::drive::Said;
 use serde_json::{Map, Value as Json, json};
@@ -20,16 +21,17 @@ pub(crate) fn line(audited: &Audited<'_>, said: &Said<'_>) -> String {
         let hex = path.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         object.insert("path_hex".into(), hex.into());
     }
-    let place = audited.path.place();
+    // Read from the whole path: what was asked for may be less, or a tree's own name.
+    let place = DbPath::new(&path);
+    let place = Some(place.place()).filter(|place| place.datadir == DATADIR);
     let device = said
         .device
         .and_then(|target| target.path().file_name())
         .filter(|_| matches!(said.device, Some(martlet_platform_linux::hands::Target::Device(_))));
     let above = path.rsplit(|byte| *byte == b'/').nth(5).filter(|name| !name.is_empty());
-    let device = device.map(OsStrExt::as_bytes).or(above);
+    let device = device.map(OsStrExt::as_bytes).or(above.filter(|_| place.is_some()));
     object.insert("device".into(), device.map_or(Json::Null, text));
-    let partition = Some(place.partition).filter(|name| !name.is_empty());
-    object.insert("partition".into(), partition.map_or(Json::Null, text));
+    object.insert("partition".into(), place.map_or(Json::Null, |place| text(place.partition)));
     object.insert("account".into(), cell(said.names.0));
     object.insert("container".into(), cell(said.names.1));
     object.insert("verdict".into(), audited.judged.verdict.word().into());

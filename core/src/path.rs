@@ -55,9 +55,13 @@ impl DbPath {
         let mut next = || names.next().unwrap_or_default();
         let file = next();
         let (stem, epoch) = split_file_name(file);
-        Place { file, stem, epoch, hash: next(), suffix: next(), partition: next() }
+        let (hash, suffix, partition, datadir) = (next(), next(), next(), next());
+        Place { file, stem, epoch, hash, suffix, partition, datadir }
     }
 }
+
+/// The directory of a device that holds its partitions (`DATADIR` of `swift.container.backend`).
+pub const DATADIR: &[u8] = b"containers";
 
 impl Default for DbPath {
     fn default() -> Self {
@@ -86,6 +90,8 @@ pub struct Place<'a> {
     pub suffix: &'a [u8],
     /// The directory above that: the ring's partition.
     pub partition: &'a [u8],
+    /// The directory above that: `containers` in Swift's tree.
+    pub datadir: &'a [u8],
 }
 
 /// Splits `HASH[_EPOCH].db` as Swift's `parse_db_filename` does: ending off, then the first `_`.
@@ -111,6 +117,7 @@ mod tests {
         assert_eq!(place.hash, b"ff0");
         assert_eq!(place.suffix, b"a83");
         assert_eq!(place.partition, b"1021");
+        assert_eq!(place.datadir, b"containers");
     }
 
     #[test]

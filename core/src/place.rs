@@ -3,7 +3,7 @@
 //! Mirrors `hash_path` and `storage_directory` (`swift.common.utils`): a container belongs in
 //! `containers/PARTITION/SUFFIX/HASH/HASH[_EPOCH].db`, HASH being an MD5 sum over its names.
 use crate::check::Cell;
-use crate::path::DbPath;
+use crate::path::{DATADIR, DbPath};
 use crate::verdict::{Finding, FindingCode, Findings, Part, Value};
 use md5::{Digest as _, Md5};
 
@@ -30,7 +30,8 @@ impl HashPath<'_> {
 
 /// What is wrong with the place of the database at `path`: nothing if it lies where `account` and
 /// `container` belong. Names that are no text belong nowhere. A level that a short path does not
-/// name is not judged.
+/// name is not judged, and no level of a path that leads to no tree of containers: a copy that was
+/// made to look at is not misplaced.
 #[must_use]
 pub fn place(
     path: &DbPath,
@@ -39,6 +40,11 @@ pub fn place(
     hash: &HashPath<'_>,
 ) -> Findings {
     let mut findings = Findings::new();
+    let place = path.place();
+    let is_told = path.as_bytes().starts_with(b"/") || !place.datadir.is_empty();
+    if is_told && place.datadir != DATADIR {
+        return findings;
+    }
     let mut note = |code, expected, found| {
         let full = findings.push(Finding { code, part: Part::Whole, expected, found });
         debug_assert!(full.is_ok(), "four levels fit");
@@ -47,7 +53,6 @@ pub fn place(
         note(FindingCode::PlaceHash, Value::Nothing, Value::Nothing);
         return findings;
     };
-    let place = path.place();
     let sum = hash.sum(account, container);
     let name = hex(sum);
     let is_wrong = |found: &[u8], expected: &[u8]| !found.is_empty() && found != expected;
@@ -153,6 +158,14 @@ mod tests {
     }
 
     #[test]
+    fn outside_of_a_tree_of_containers_no_level_is_judged() {
+        for path in ["/y.db", "/var/tmp/copies/of/x/y.db", "/srv/node/sda/accounts/1/abc/x/y.db"] {
+            assert_eq!(codes(path), vec![], "{path}");
+        }
+        assert!(!codes("containers/1/abc/x/y.db").is_empty());
+    }
+
+    #[test]
     fn each_level_is_judged_by_itself() {
         use FindingCode::{PlaceFile, PlaceHash, PlacePartition, PlaceSuffix};
         let end = &NAME[29..];
@@ -194,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_has_no_name_belongs_nowhere() {
-        let found = place(&DbPath::new(b"/x.db"), Cell::Null, Cell::Text(b"c"), &HASH);
+        let found = place(&DbPath::new(b"hash/x.db"), Cell::Null, Cell::Text(b"c"), &HASH);
         assert_eq!(found.len(), 1);
         assert!(found.iter().all(|finding| finding.code == FindingCode::PlaceHash));
     }

@@ -6,3 +6,4 @@ mod hang;
 mod once;
 mod stop;
 mod swift;
+mod words;
