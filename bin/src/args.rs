@@ -13,6 +13,7 @@ use martlet_platform_linux::drive::LANES_MAX;
 
 use self::daemon::{List, Pause, Rearm, Resume, Status};
 use self::quarantine::Quarantine;
+use crate::word;
 
 /// Audit the container databases of an OpenStack Swift node.
 #[derive(FromArgs, Debug)]
@@ -48,7 +49,7 @@ pub(crate) enum Command {
 #[argh(subcommand, name = "run")]
 pub(crate) struct Run {
     /// swift's container-server.conf, or a directory of *.conf
-    #[argh(positional, arg_name = "CONF")]
+    #[argh(positional, arg_name = "CONF", from_str_fn(word::path))]
     pub(crate) conf: PathBuf,
     /// log to stderr too
     #[argh(switch, short = 'v')]
@@ -61,7 +62,7 @@ pub(crate) struct Run {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Once {
     /// swift's container-server.conf, or a directory of *.conf
-    #[argh(positional, arg_name = "CONF")]
+    #[argh(positional, arg_name = "CONF", from_str_fn(word::path))]
     pub(crate) conf: PathBuf,
     /// move nothing to quarantine, and leave recon cache and statsd alone
     #[argh(switch)]
@@ -88,7 +89,7 @@ pub(crate) struct Once {
     #[argh(option, arg_name = "NAME")]
     pub(crate) partition: Vec<String>,
     /// the swift.conf whose hash path names are compared with (/etc/swift/swift.conf if there)
-    #[argh(option, arg_name = "FILE")]
+    #[argh(option, arg_name = "FILE", from_str_fn(word::path))]
     pub(crate) swift_conf: Option<PathBuf>,
 }
 
@@ -97,7 +98,7 @@ pub(crate) struct Once {
 #[argh(subcommand, name = "check")]
 pub(crate) struct Check {
     /// what to audit; - reads paths from stdin, a line each
-    #[argh(positional, arg_name = "PATH")]
+    #[argh(positional, arg_name = "PATH", from_str_fn(word::path))]
     pub(crate) path: Vec<PathBuf>,
     /// read every row of every database
     #[argh(switch)]
@@ -115,7 +116,7 @@ pub(crate) struct Check {
     #[argh(option, arg_name = "N", default = "1", from_str_fn(lanes))]
     pub(crate) lanes: u8,
     /// the swift.conf whose hash path names are compared with (/etc/swift/swift.conf if there)
-    #[argh(option, arg_name = "FILE")]
+    #[argh(option, arg_name = "FILE", from_str_fn(word::path))]
     pub(crate) swift_conf: Option<PathBuf>,
 }
 
@@ -124,7 +125,7 @@ pub(crate) struct Check {
 #[argh(subcommand, name = "conf")]
 pub(crate) struct Conf {
     /// swift's container-server.conf, or a directory of *.conf
-    #[argh(positional, arg_name = "CONF")]
+    #[argh(positional, arg_name = "CONF", from_str_fn(word::path))]
     pub(crate) conf: PathBuf,
 }
 
@@ -143,12 +144,12 @@ fn lanes(word: &str) -> Result<u8, String> {
 }
 
 /// Words as argh reads them: `--x=y` in two, `-h` as `--help`, `-qv` as `-q -v`, `-` at the end.
-pub(crate) fn plain(words: impl Iterator<Item = OsString>) -> Result<Vec<String>, OsString> {
+pub(crate) fn plain(words: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut plain = Vec::new();
     let mut literal = false;
     let mut stdin = false;
     for word in words {
-        let word = word.into_string()?;
+        let word = word::text(&word);
         if word == "-" && !literal {
             stdin = true;
         } else if literal || !word.starts_with('-') || word.len() < 2 {
@@ -174,7 +175,7 @@ pub(crate) fn plain(words: impl Iterator<Item = OsString>) -> Result<Vec<String>
         plain.extend((!literal).then(|| "--".to_owned()));
         plain.push("-".to_owned());
     }
-    Ok(plain)
+    plain
 }
 
 #[cfg(test)]
@@ -185,7 +186,7 @@ mod tests {
     fn words_are_made_plain() {
         let check = |words: &[&str], expected: &[&str]| {
             let made = plain(words.iter().map(OsString::from));
-            assert_eq!(made, Ok(expected.iter().map(|it| (*it).to_owned()).collect()));
+            assert_eq!(made, expected);
         };
         check(&["once", "--rate=5", "x=y"], &["once", "--rate", "5", "x=y"]);
         check(&["-hq", "-"], &["--help", "-q", "--", "-"]);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use martlet_core::audit::{Conf, HashConf, Mode, Order};
+use martlet_core::audit::{Conf, Ended, HashConf, Mode, Order};
 use martlet_core::breaker::Limits;
 use martlet_core::due::{DeepConf, Which};
 use martlet_core::event::Event;
@@ -81,7 +81,7 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
     let lanes = lanes(asked.lanes.unwrap_or(settings.lanes))?;
     let (json, quiet) = (asked.json, asked.quiet);
     let blocked = block()?;
-    let view = Arc::new(View::new(Options { json, quiet, lines: false, lanes }));
+    let view = Arc::new(View::new(Options { json, quiet, lines: false, aside: false, lanes }));
     let (level, format) = (settings::level(settings.log_level), settings.log_format);
     Console { tag: &settings.log_name, level, format }.install(view.bar().clone());
     let recon = Path::new("/").join(&settings.recon_cache_path).join(RECON_FILE);
@@ -122,7 +122,7 @@ pub(crate) fn check(asked: &Check) -> Result<ExitCode, String> {
     let lanes = lanes(asked.lanes)?;
     let (json, quiet) = (asked.json, asked.quiet);
     let blocked = block()?;
-    let view = Arc::new(View::new(Options { json, quiet, lines: !json, lanes }));
+    let view = Arc::new(View::new(Options { json, quiet, lines: !json, aside: false, lanes }));
     Console::SILENT.install(view.bar().clone());
     let pass = Pass {
         conf,
@@ -147,10 +147,21 @@ pub(crate) fn keeping(place: &Path, file: &Path) -> Result<Arc<Findings>, String
 
 /// Audits the hash directory at `path` deeply where it lies, out of the tree, and says what it is.
 pub(crate) fn look(path: &Path, json: bool) -> Result<ExitCode, String> {
+    let view = View::new(Options { json, quiet: json, lines: !json, aside: true, lanes: 1 });
+    aside(path, &Arc::new(view))
+}
+
+/// The same in a line for each database that is not sound, and how it ended; none if it was stopped.
+pub(crate) fn brief(path: &Path) -> Result<Option<Ended>, String> {
+    let options = Options { json: false, quiet: true, lines: true, aside: true, lanes: 1 };
+    let view = Arc::new(View::new(options));
+    aside(path, &view).map(|_told_by_the_view| view.ended())
+}
+
+fn aside(path: &Path, view: &Arc<View>) -> Result<ExitCode, String> {
     // Without a hash path no place is judged: it is in none.
     let conf = Conf { deep: deep(Which::All), ..untouching(Duration::ZERO, None) };
     let blocked = block()?;
-    let view = Arc::new(View::new(Options { json, quiet: json, lines: !json, lanes: 1 }));
     Console::SILENT.install(view.bar().clone());
     let pass = Pass {
         conf,
@@ -163,7 +174,7 @@ pub(crate) fn look(path: &Path, json: bool) -> Result<ExitCode, String> {
         findings: None,
         metrics: None,
     };
-    pass.run(&view, blocked)
+    pass.run(view, blocked)
 }
 
 /// One pass that leaves everything as it is.

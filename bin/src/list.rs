@@ -1,9 +1,10 @@
 //! `martlet list CONF`: what was found and is not mended, and how to mend it.
-use std::fmt::Write as _;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 
-use martlet_core::advice::MAKE_INDEX;
+use martlet_core::advice::{AFTER_MOVE, MAKE_INDEX};
 use martlet_core::report::Date;
 use martlet_core::verdict::FindingCode;
 use martlet_platform_linux::clock;
@@ -14,6 +15,7 @@ use serde_json::json;
 
 use crate::args::daemon::List;
 use crate::exit::DAMAGE;
+use crate::word::quoted;
 use crate::{output, span};
 
 /// `martlet list`.
@@ -64,14 +66,19 @@ fn told(finding: &Finding, conf: &str) -> Vec<String> {
     };
     let codes = finding.codes.join("  ");
     let (first, last) = (Date(finding.first), Date(finding.last));
-    let seen = format!("  first seen {first}, last {last}, {} times; ", finding.times);
+    let times =
+        if finding.times == 1 { "once".to_owned() } else { format!("{} times", finding.times) };
+    let seen = format!("  first seen {first}, last {last}, {times}; ");
     let done = match &finding.action {
         Action::Reported => "reported".to_owned(),
+        Action::Moved(to) if is_gone(to) => {
+            format!("was moved to {}, and is there no more", Shown(to.as_os_str().as_bytes()))
+        }
         Action::Moved(to) => format!("moved to {}", Shown(to.as_os_str().as_bytes())),
         Action::Left(why) => format!("not moved: {}", one_line(why)),
     };
-    let mut lines =
-        vec![format!("{:<14} {name}  {codes}", one_line(&finding.verdict)), seen + &done];
+    let first = format!("{:<14} {name}  {codes}", one_line(&finding.verdict));
+    let mut lines = vec![first.trim_end().to_owned(), seen + &done];
     lines.extend(next(finding).map(|next| format!("  {next}")));
     lines.push(format!("  {}", command(finding, conf)));
     lines
@@ -102,8 +109,20 @@ fn object(finding: &Finding, conf: &str) -> String {
     .to_string()
 }
 
+/// Somebody put it back or took it away, which the next pass will see.
+fn is_gone(moved: &Path) -> bool {
+    moved.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// What to do, by the gravest code.
 fn next(finding: &Finding) -> Option<&'static str> {
+    match &finding.action {
+        Action::Moved(to) if is_gone(to) => {
+            return Some("The next pass tells what has become of it.");
+        }
+        Action::Moved(_) => return Some(AFTER_MOVE),
+        Action::Reported | Action::Left(_) => {}
+    }
     let first = finding.codes.first()?;
     let code = FindingCode::ALL.into_iter().find(|code| code.word() == first)?;
     Some(code.advice().next)
@@ -111,11 +130,16 @@ fn next(finding: &Finding) -> Option<&'static str> {
 
 /// The command that does it, or shows more where a person has to decide.
 fn command(finding: &Finding, conf: &str) -> String {
-    if let Action::Moved(to) = &finding.action {
-        return format!("martlet quarantine show {conf} {}", quoted(to.as_os_str().as_bytes()));
+    let shown = quoted(finding.path.as_os_str().as_bytes());
+    match &finding.action {
+        Action::Moved(to) if is_gone(to) => return format!("martlet check --deep {shown}"),
+        Action::Moved(to) => {
+            let to = quoted(to.as_os_str().as_bytes());
+            return format!("martlet quarantine show {conf} {to}");
+        }
+        Action::Reported | Action::Left(_) => {}
     }
     let path = &finding.path;
-    let shown = quoted(path.as_os_str().as_bytes());
     if finding.codes == [FindingCode::RowsIndex.word()] {
         return format!("sqlite3 {shown} '{MAKE_INDEX}'");
     }
@@ -128,35 +152,16 @@ fn command(finding: &Finding, conf: &str) -> String {
     let hash = path.parent().filter(|_| is_damaged && finding.verdict == "damaged");
     match (hash, path.ancestors().nth(5)) {
         (Some(hash), Some(device)) if device.file_name().is_some() => {
-            let to = quoted(device.join("quarantined/containers").as_os_str().as_bytes());
-            format!("mkdir -p {to} && mv {} {to}/", quoted(hash.as_os_str().as_bytes()))
+            let word = |path: &Path| quoted(path.as_os_str().as_bytes());
+            let above = device.join("quarantined");
+            let to = word(&above.join("containers"));
+            // Root's own directories would keep the daemon from moving anything there.
+            let (like, above) = (word(&device.join("containers")), word(&above));
+            let make = format!("mkdir -p {to} && chown --reference={like} {above} {to}");
+            format!("{make} && mv {} {to}/", word(hash))
         }
         _ => format!("martlet check --deep {shown}"),
     }
-}
-
-/// A word for a shell: as it is if that is plain, else in single quotes; where these do not suffice, as
-/// `$'\ooo'`.
-fn quoted(bytes: &[u8]) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:@%,".contains(byte);
-    if !bytes.is_empty() && bytes.iter().all(is_plain) {
-        return String::from_utf8_lossy(bytes).into_owned();
-    }
-    if bytes.iter().all(|byte| (b' '..=b'~').contains(byte) && *byte != b'\'') {
-        return format!("'{}'", String::from_utf8_lossy(bytes));
-    }
-    let mut word = String::from("$'");
-    for byte in bytes {
-        match byte {
-            b'\'' | b'\\' => word.extend(['\\', char::from(*byte)]),
-            b' '..=b'~' => word.push(char::from(*byte)),
-            other => {
-                let _ = write!(word, "\\{other:03o}");
-            }
-        }
-    }
-    word.push('\'');
-    word
 }
 
 #[cfg(test)]
@@ -164,19 +169,6 @@ mod tests {
     use super::*;
     use martlet_core::time::Wall;
     use std::path::PathBuf;
-
-    #[test]
-    fn a_word_is_one_word_for_a_shell() {
-        for (bytes, word) in [
-            (&b"/srv/node/sda"[..], "/srv/node/sda"),
-            (b"a b", "'a b'"),
-            (b"a\\b$c", "'a\\b$c'"),
-            (b"it's\n\xff", "$'it\\'s\\012\\377'"),
-            (b"", "''"),
-        ] {
-            assert_eq!(quoted(bytes), word);
-        }
-    }
 
     #[test]
     fn each_finding_has_the_command_that_mends_it() {
@@ -193,15 +185,19 @@ mod tests {
             action,
             closed: None,
         };
-        let moved = Action::Moved(PathBuf::from("/srv/node/sda/quarantined/containers/HASH"));
+        let moved = Action::Moved(PathBuf::from("/"));
+        let gone = Action::Moved(PathBuf::from("/srv/node/sda/quarantined/containers/HASH"));
         for (finding, expected) in [
+            (finding("damaged", "structure-corrupt", moved), "martlet quarantine show x.conf /"),
             (
-                finding("damaged", "structure-corrupt", moved),
-                "martlet quarantine show x.conf /srv/node/sda/quarantined/containers/HASH",
+                finding("damaged", "structure-corrupt", gone),
+                "martlet check --deep /srv/node/sda/containers/7/abc/HASH/HASH.db",
             ),
             (
                 finding("damaged", "rows-hash", Action::Reported),
-                "mkdir -p /srv/node/sda/quarantined/containers && \
+                "mkdir -p /srv/node/sda/quarantined/containers && chown \
+                 --reference=/srv/node/sda/containers /srv/node/sda/quarantined \
+                 /srv/node/sda/quarantined/containers && \
                  mv /srv/node/sda/containers/7/abc/HASH /srv/node/sda/quarantined/containers/",
             ),
             (

@@ -17,6 +17,7 @@ mod status;
 mod summary;
 mod swift;
 mod view;
+mod word;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -24,6 +25,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use martlet_platform_linux::logging::Shown;
 
 use crate::args::{Command, Martlet};
 use crate::daemon::Start;
@@ -35,10 +37,7 @@ fn main() -> ExitCode {
     if name == swift::NAME {
         return as_swift(&words.collect::<Vec<_>>());
     }
-    let words = match args::plain(words) {
-        Ok(words) => words,
-        Err(word) => return refuse(&format!("not UTF-8: {}", word.display())),
-    };
+    let words = args::plain(words);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if words == ["--version"] {
         let version = env!("CARGO_PKG_VERSION");
@@ -89,8 +88,11 @@ fn as_swift(words: &[OsString]) -> ExitCode {
     }
 }
 
-/// Says on stderr why nothing was run.
+/// Says on stderr why nothing was run. What was typed, and what a file is named, must not move the cursor.
 fn refuse(why: &str) -> ExitCode {
-    let _closed = writeln!(io::stderr().lock(), "{why}");
+    let mut err = io::stderr().lock();
+    for line in why.split('\n') {
+        let _closed = writeln!(err, "{}", Shown(&word::bytes(line)));
+    }
     ExitCode::from(exit::CANNOT_RUN)
 }

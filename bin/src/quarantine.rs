@@ -24,6 +24,7 @@ use serde_json::json;
 use crate::args::quarantine::{List, Purge, Restore, Show, What};
 use crate::exit::INCOMPLETE;
 use crate::span::{self, Bytes};
+use crate::word::quoted;
 use crate::{audit, output};
 
 /// A directory of a quarantine, and whose it is.
@@ -51,7 +52,7 @@ fn list(asked: &List) -> Result<ExitCode, String> {
 fn show(asked: &Show) -> Result<ExitCode, String> {
     let found = one(&load(&asked.conf)?, &asked.what)?;
     if !asked.json {
-        let conf = Shown(asked.conf.as_os_str().as_bytes()).to_string();
+        let conf = quoted(asked.conf.as_os_str().as_bytes());
         output::print(found.told(&conf), ExitCode::SUCCESS)?;
     }
     audit::look(&found.entry.path(), asked.json)
@@ -81,7 +82,12 @@ fn restore(asked: &Restore) -> Result<ExitCode, String> {
             );
         }
     };
-    let path = quarantined::restore(entry, &home).map_err(|why| format!("not restored: {why}"))?;
+    let refused = |why| format!("not restored: {why}");
+    quarantined::may_restore(entry, &home).map_err(refused)?;
+    if !asked.force {
+        must_be_sound(entry)?;
+    }
+    let path = quarantined::restore(entry, &home).map_err(refused)?;
     output::print([format!("restored {}", shown_path(&path))], ExitCode::SUCCESS)
 }
 
@@ -105,6 +111,22 @@ fn must_fit(
         Shown(&hex(own)),
         Shown(&hex(hash)),
     ))
+}
+
+/// A deep audit must find no damage: Swift's servers would fail on it, and the next pass would move it again.
+/// What is wrong is said by the audit.
+fn must_be_sound(entry: &Quarantined) -> Result<(), String> {
+    let forced = "--force puts it back as it is";
+    match audit::brief(&entry.path())? {
+        Some(ended) if ended.totals.has_damage() => {
+            Err(format!("not restored: it is damaged; {forced}"))
+        }
+        Some(ended) if ended.totals.is_incomplete() => {
+            Err(format!("not restored: it could not be audited; {forced}"))
+        }
+        Some(_) => Ok(()),
+        None => Err("not restored: the audit was stopped".to_owned()),
+    }
 }
 
 fn purge(asked: &Purge) -> Result<ExitCode, String> {
@@ -262,9 +284,10 @@ impl Found {
                 lines.push(format!("belongs in {}: {there}", shown_path(&path)));
             }
         }
-        let name = Shown(entry.name.as_bytes());
-        lines.push(format!("put it back: martlet quarantine restore {conf} {name}"));
-        lines.push(format!("remove it:   martlet quarantine purge {conf} {name}"));
+        // The path, since two devices may have a directory of the same name.
+        let path = quoted(entry.path().as_os_str().as_bytes());
+        lines.push(format!("put it back: martlet quarantine restore {conf} {path}"));
+        lines.push(format!("remove it:   martlet quarantine purge {conf} {path}"));
         lines
     }
 }

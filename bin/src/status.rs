@@ -1,5 +1,6 @@
 //! `martlet status CONF`: where the daemon is, or where the last one was when it ended.
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,13 +23,14 @@ use serde_json::{Map, Value, json};
 
 use crate::args::daemon::Status;
 use crate::span::Span;
+use crate::word::quoted;
 use crate::{control, output, settings};
 
 /// `martlet status`.
 pub(crate) fn show(asked: &Status) -> Result<ExitCode, String> {
     let settings = conf::load(&asked.conf).map_err(|error| error.to_string())?;
     let status = gather(&settings, &asked.conf)?;
-    let lines = if asked.json { vec![status.to_string()] } else { told(&status) };
+    let lines = if asked.json { vec![status.to_string()] } else { told(&status, &asked.conf) };
     output::print(lines, ExitCode::SUCCESS)
 }
 
@@ -198,8 +200,8 @@ fn verdicts(totals: &Totals) -> Value {
 }
 
 /// The same for people.
-fn told(status: &Value) -> Vec<String> {
-    let conf = one_line(status["conf"].as_str().unwrap_or_default());
+fn told(status: &Value, conf: &Path) -> Vec<String> {
+    let conf = quoted(conf.as_os_str().as_bytes());
     let pid = status["pid"].as_u64();
     let by = pid.map(|pid| format!(" as {pid}")).unwrap_or_default();
     let mut lines = Vec::new();

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use martlet_core::advice::Advice;
 use martlet_core::audit::{Audited, Ended};
 use martlet_core::tally::Totals;
 use martlet_core::time::Mono;
@@ -34,8 +33,8 @@ pub(crate) struct Summary {
     passed_over: Vec<String>,
     reasons: BTreeMap<String, u64>,
     tripped: Vec<String>,
-    /// What was found, each code once.
-    codes: Vec<FindingCode>,
+    /// What was found and what is to be done, each once.
+    codes: Vec<(FindingCode, &'static str)>,
 }
 
 impl Summary {
@@ -53,20 +52,23 @@ impl Summary {
         }
     }
 
-    /// Takes in one audit: its name, and the line that says what is wrong with it.
+    /// Takes in one audit: its name, the line that says what is wrong with it, and what is to be done
+    /// about each code.
     pub(crate) fn audited(
         &mut self,
         audited: &Audited<'_>,
         name: impl Fn() -> String,
         line: Option<&str>,
+        next: impl Fn(FindingCode) -> &'static str,
     ) {
         self.totals.count(audited.judged.verdict);
         if self.slowest.as_ref().is_none_or(|(slowest, _)| *slowest < audited.took) {
             self.slowest = Some((audited.took, name()));
         }
         for finding in &audited.judged.findings {
-            if !self.codes.contains(&finding.code) {
-                self.codes.push(finding.code);
+            let found = (finding.code, next(finding.code));
+            if !self.codes.contains(&found) {
+                self.codes.push(found);
             }
         }
         if let Some(line) = line
@@ -144,9 +146,8 @@ impl Summary {
             list(&mut text, &self.named, all - ordinary);
         }
         list(&mut text, &self.passed_over, totals.skipped);
-        for code in &self.codes {
-            let Advice { meaning, next, .. } = code.advice();
-            let _ = writeln!(text, "{}: {meaning} {next}", code.word());
+        for (code, next) in &self.codes {
+            let _ = writeln!(text, "{}: {} {next}", code.word(), code.advice().meaning);
         }
         text
     }

@@ -8,11 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use martlet_core::audit::{Audited, Ended, Report};
+use martlet_core::advice::AFTER_MOVE;
+use martlet_core::audit::{Audited, Ended, Fate, Report};
 use martlet_core::check::Cell;
 use martlet_core::left::{WHOLE, left, together};
 use martlet_core::time::Mono;
-use martlet_core::verdict::Verdict;
+use martlet_core::verdict::{FindingCode, Verdict};
 use martlet_platform_linux::clock;
 use martlet_platform_linux::deep::Progress;
 use martlet_platform_linux::drive::{Said, parts};
@@ -34,6 +35,7 @@ const DEVICES_SHOWN_MAX: usize = 4;
 
 /// What is to be seen.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(crate) struct Options {
     /// A JSON object a database on stdout.
     pub(crate) json: bool,
@@ -41,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) quiet: bool,
     /// A line on stdout for each database that is not sound.
     pub(crate) lines: bool,
+    /// What is audited lies in the quarantine.
+    pub(crate) aside: bool,
     /// Devices side by side.
     pub(crate) lanes: u8,
 }
@@ -137,7 +141,9 @@ impl View {
         let verdict = audited.judged.verdict;
         let ordinary = matches!(verdict, Verdict::Sound | Verdict::Deleted | Verdict::Vanished);
         let line = (!ordinary).then(|| line(audited, said));
-        state.summary.audited(audited, || name(audited, said), line.as_deref());
+        let is_aside = self.options.aside || audited.fate == Fate::Moved;
+        let next = |code: FindingCode| if is_aside { AFTER_MOVE } else { code.advice().next };
+        state.summary.audited(audited, || name(audited, said), line.as_deref(), next);
         let out = if self.options.json {
             json::line(audited, said)
         } else if let Some(line) = line.filter(|_| self.options.lines) {

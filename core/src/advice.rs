@@ -18,6 +18,9 @@ pub struct Advice {
 
 const MOVED: &str = "Let the daemon move it to the quarantine; Swift's replicator brings a sound copy. If one \
                      device has many, look at the device.";
+/// What to do next about what was moved to the quarantine.
+pub const AFTER_MOVE: &str = "It is in the quarantine; Swift's replicator brings a sound copy. If one device has \
+                              many, look at the device.";
 const COMPARE: &str =
     "Compare with the other replicas, and move the hash directory of the wrong copy away.";
 const MOVE_AWAY: &str = "Move the hash directory away if another replica is sound.";

@@ -14,7 +14,7 @@ use martlet_core::time::Wall;
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::io::Errno;
 
-pub use self::restore::{Home, Occupied, home, restore};
+pub use self::restore::{Home, Occupied, home, may_restore, restore};
 use crate::error::Error;
 use crate::listing::{Buffer, End, Kind, list};
 use crate::quarantine::{Dir, cause};

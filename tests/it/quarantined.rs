@@ -80,10 +80,17 @@ fn what_a_pass_moved_is_listed_shown_and_restored() {
     assert_eq!(line["device"], "sda");
     let (code, text) = said(&node.run("show", &[name]));
     assert_eq!(code, Some(2), "{text}");
-    for words in ["structure-not-a-database", "nothing is there", "quarantine restore"] {
+    for words in
+        ["structure-not-a-database", "nothing is there", "quarantine restore", "It is in the"]
+    {
         assert!(text.contains(words), "{words}: {text}");
     }
-    assert_eq!(said(&node.run("restore", &[name])).0, Some(0));
+    // What Swift would fail on goes back only if that is wanted.
+    let (code, text) = said(&node.run("restore", &[name]));
+    for words in ["structure-not-a-database", "not restored: it is damaged; --force"] {
+        assert!(code == Some(1) && text.contains(words) && !db.exists(), "{words}: {text}");
+    }
+    assert_eq!(said(&node.run("restore", &[name, "--force".as_ref()])).0, Some(0));
     assert_eq!(fs::read(db).expect("it is back"), bytes);
     assert_eq!(said(&node.run("list", &[])), (Some(0), String::new()));
 }

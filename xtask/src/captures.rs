@@ -59,6 +59,7 @@ fn page() -> Result<String, String> {
     shot.take(&["quarantine", "list", &own])?;
     shot.take(&["quarantine", "show", &own, &hurt.stem])?;
     shot.take(&["quarantine", "restore", "--swift-conf", &swift, &own, &hurt.stem])?;
+    shot.take(&["quarantine", "restore", "--force", "--swift-conf", &swift, &own, &hurt.stem])?;
 
     fs::remove_dir_all(&hurt.dir).map_err(|e| e.to_string())?;
     let conf = conf(dir.path(), tree.devices(), "interval = 0\nlog_level = INFO\n");

@@ -3,12 +3,14 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
+use crate::word;
+
 /// List what was found and nobody has mended, with the command that mends it.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand, name = "list")]
 pub(crate) struct List {
     /// swift's container-server.conf, or a directory of *.conf
-    #[argh(positional, arg_name = "CONF")]
+    #[argh(positional, arg_name = "CONF", from_str_fn(word::path))]
     pub(crate) conf: PathBuf,
     /// one JSON object a finding on stdout, and nothing else there
     #[argh(switch)]
@@ -23,7 +25,7 @@ pub(crate) struct List {
 #[argh(subcommand, name = "status")]
 pub(crate) struct Status {
     /// swift's container-server.conf, or a directory of *.conf
-    #[argh(positional, arg_name = "CONF")]
+    #[argh(positional, arg_name = "CONF", from_str_fn(word::path))]
     pub(crate) conf: PathBuf,
     /// one JSON object on stdout, and nothing else there
     #[argh(switch)]
@@ -35,7 +37,7 @@ pub(crate) struct Status {
 #[argh(subcommand, name = "pause")]
 pub(crate) struct Pause {
     /// swift's container-server.conf, or a directory of *.conf
-    #[argh(positional, arg_name = "CONF")]
+    #[argh(positional, arg_name = "CONF", from_str_fn(word::path))]
     pub(crate) conf: PathBuf,
     /// for how long: 12h, 90m, 45s; one hour otherwise
     #[argh(option, arg_name = "TIME")]
@@ -47,7 +49,7 @@ pub(crate) struct Pause {
 #[argh(subcommand, name = "resume")]
 pub(crate) struct Resume {
     /// swift's container-server.conf, or a directory of *.conf
-    #[argh(positional, arg_name = "CONF")]
+    #[argh(positional, arg_name = "CONF", from_str_fn(word::path))]
     pub(crate) conf: PathBuf,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct Resume {
 #[argh(subcommand, name = "rearm")]
 pub(crate) struct Rearm {
     /// swift's container-server.conf, or a directory of *.conf
-    #[argh(positional, arg_name = "CONF")]
+    #[argh(positional, arg_name = "CONF", from_str_fn(word::path))]
     pub(crate) conf: PathBuf,
     /// only on this device; all of them otherwise
     #[argh(option, arg_name = "NAME")]

@@ -125,18 +125,38 @@ fn names(dir: &Dir) -> Result<Vec<PathBuf>, Error> {
     Ok(names)
 }
 
-/// Moves it home. Nothing may be there but an empty directory, and no link is followed. Returns the
-/// hash directory.
-pub fn restore(entry: &Quarantined, home: &Home) -> Result<PathBuf, Occupied> {
+/// Whether it could go home as things stand: its file is named after the hash, and nothing is there.
+pub fn may_restore(entry: &Quarantined, home: &Home) -> Result<(), Occupied> {
+    let _named = named(entry, home)?;
+    let [partition, suffix, hash] = home.names();
+    let mut to = Dir::open(&entry.device)?;
+    for name in ["containers", &partition, &suffix] {
+        to = match to.below(Path::new(name)) {
+            Err(error) if error.errno() == Errno::NOENT.raw_os_error() => return Ok(()),
+            opened => opened?,
+        };
+    }
+    must_be_free(&to, Path::new(&hash))
+}
+
+/// The quarantine, and the directory in it, if that has a file named after the hash.
+fn named(entry: &Quarantined, home: &Home) -> Result<(Dir, Dir), Occupied> {
     let from = open(&entry.device)?.ok_or_else(|| gone(entry))?;
     let here = from.below(Path::new(&entry.name))?;
-    let [partition, suffix, hash] = home.names();
-    let is_named =
-        |name: &PathBuf| split_file_name(name.as_os_str().as_bytes()).0 == hash.as_bytes();
+    let hash = hex(home.hash);
+    let is_named = |name: &PathBuf| split_file_name(name.as_os_str().as_bytes()).0 == hash;
     let inside = names(&here)?;
     if !inside.iter().any(|name| name.extension().is_some_and(|it| it == "db") && is_named(name)) {
         return Err(Occupied::Misnamed(here.path));
     }
+    Ok((from, here))
+}
+
+/// Moves it home. Nothing may be there but an empty directory, and no link is followed. Returns the
+/// hash directory.
+pub fn restore(entry: &Quarantined, home: &Home) -> Result<PathBuf, Occupied> {
+    let (from, here) = named(entry, home)?;
+    let [partition, suffix, hash] = home.names();
     let device = Dir::open(&entry.device)?;
     let mut to = device.below(Path::new("containers"))?;
     for name in [&partition, &suffix] {

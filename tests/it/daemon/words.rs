@@ -1,10 +1,14 @@
 //! What is typed, and what is printed to be typed: paths in every spelling, and commands that work as they
 //! stand.
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use martlet_tests::command::martlet;
+use martlet_tests::damage;
 use martlet_tests::demo::confs;
 use martlet_tests::fixtures::named;
 use martlet_tests::tree::Tree;
@@ -66,4 +70,89 @@ fn a_copy_outside_of_the_tree_is_in_no_wrong_place() {
     let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
     assert_eq!((said.status.code(), &found["verdict"]), (Some(0), &"sound".into()));
     assert_eq!((&found["device"], &found["partition"]), (&Value::Null, &Value::Null));
+}
+
+/// What a shell makes of a printed command: its exit code, and all that it says.
+fn as_typed(command: &str) -> (Option<i32>, String) {
+    let own = martlet().parent().expect("it has one").to_owned();
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&others)));
+    let mut shell = Command::new("bash");
+    shell.args(["-c", command]).env("PATH", path.expect("a PATH"));
+    let said = shell.output().expect("a shell");
+    (said.status.code(), text(&said.stdout) + &text(&said.stderr))
+}
+
+/// The last words of the line that begins with `what`.
+fn line<'a>(all: &'a str, what: &str) -> &'a str {
+    let line = all.lines().find_map(|line| line.trim_start().strip_prefix(what));
+    line.unwrap_or_else(|| panic!("{what} in {all}"))
+}
+
+#[test]
+fn what_is_printed_to_be_typed_works_as_it_stands() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let odd = dir.path().join("it's my conf");
+    fs::create_dir(&odd).expect("made");
+    let (conf, _) = confs(&odd, &tree);
+    for name in ["one", "two", "three"] {
+        let _sound = tree.add_as("sda", named("small"), "AUTH_a", name);
+    }
+    let hurt = tree.add_as("sda", named("small"), "AUTH_a", "hurt");
+    damage::write_at(&hurt.db(), 0, &damage::junk(100, 7));
+    let cut = tree.add_as("sda", named("small"), "AUTH_a", "cut");
+    damage::truncate(&cut.db(), 0);
+    let odd = tree.add_as("sda", named("small"), "AUTH_a", "odd");
+    damage::truncate(&odd.db(), 0);
+    let (hurt, cut_db) = (hurt.db(), cut.db());
+    let no_text = odd.dir.join(OsStr::from_bytes(b"caf\xe9\n.db"));
+    fs::rename(odd.db(), &no_text).expect("a new name");
+    let martlet = |words: &[&str]| {
+        let said = Command::new(martlet()).args(words).arg(&conf).output().expect("it runs");
+        text(&said.stdout)
+    };
+    let _passed = martlet(&["once", "-q"]);
+    let command = |path: &Path| {
+        let lines = martlet(&["list", "--json"]);
+        let mut found = lines.lines().map(|it| serde_json::from_str::<Value>(it).expect("JSON"));
+        let its = found.find(|it| it["path"] == text(path.as_os_str().as_bytes()));
+        its.unwrap_or_else(|| panic!("{path:?} in {lines}"))["command"]
+            .as_str()
+            .expect("one")
+            .to_owned()
+    };
+    let (code, said) = as_typed(&command(&hurt));
+    assert!(code == Some(2) && said.contains("It is in the quarantine"), "{said}");
+    let back = line(&said, "put it back: ");
+    let (code, said) = as_typed(back);
+    assert!(code == Some(1) && said.contains("--force"), "{said}");
+    let (code, said) = as_typed(&format!("{back} --force"));
+    assert!(code == Some(0) && hurt.exists(), "{said}");
+    let listed = martlet(&["list"]);
+    assert!(listed.contains("and is there no more"), "{listed}");
+    let (code, said) = as_typed(&command(&hurt));
+    assert!(code == Some(2) && said.contains("structure-not-a-database"), "{said}");
+    let (code, said) = as_typed(&command(&cut_db));
+    assert!(code == Some(0) && !cut.dir.exists(), "{said}");
+    let place = tree.devices().join("sda/quarantined/containers");
+    let owner = |path: &Path| fs::metadata(path).map(|it| (it.uid(), it.gid())).expect("there");
+    let like = owner(&tree.devices().join("sda/containers"));
+    assert_eq!((owner(&place), owner(place.parent().expect("it has one"))), (like, like));
+    let (code, said) = as_typed(&command(&no_text));
+    assert!(code == Some(0) && !no_text.exists(), "{said}");
+    let _passed = martlet(&["once", "-q"]);
+    let status = martlet(&["status"]);
+    let (code, said) = as_typed(line(&status, "1 found and not mended: "));
+    assert!(code == Some(2) && said.contains("first seen"), "{said}");
+}
+
+#[test]
+fn no_word_moves_the_cursor() {
+    for words in
+        [&["once", "--rate=\u{1b}[31m"][..], &["\u{1b}[31m"], &["list", "x", "--since", "\u{1b}"]]
+    {
+        let said = Command::new(martlet()).args(words).output().expect("it runs");
+        assert_eq!(said.status.code(), Some(1), "{words:?}");
+        assert!(!said.stderr.contains(&0x1b), "{}", text(&said.stderr));
+    }
 }
