@@ -301,7 +301,7 @@ fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Resu
     }
     let mut targets = Vec::new();
     for name in partitions {
-        if name.is_empty() || name.contains('/') {
+        if ["", ".", ".."].contains(&&**name) || name.contains('/') {
             return Err(format!("--partition {name}: not the name of a partition"));
         }
         let paths = found.iter().map(|device| device.path.join("containers").join(name));

@@ -105,7 +105,7 @@ fn answer<const LANES: usize>(
 
 /// `martlet pause CONF`.
 pub(crate) fn pause(asked: &Pause) -> Result<ExitCode, String> {
-    let span = asked.time.as_deref().map_or(Ok(PAUSE), span::read)?;
+    let span = asked.time.as_deref().map_or(Ok(PAUSE), |it| span::of("--time", it))?;
     if PAUSE_MAX < span {
         return Err(format!("pause: {} at most", Span(PAUSE_MAX)));
     }

@@ -21,7 +21,7 @@ use crate::{output, span};
 /// `martlet list`.
 pub(crate) fn show(asked: &List) -> Result<ExitCode, String> {
     let settings = conf::load(&asked.conf).map_err(|error| error.to_string())?;
-    let since = asked.since.as_deref().map(span::read).transpose()?;
+    let since = asked.since.as_deref().map(|it| span::of("--since", it)).transpose()?;
     let Some(place) = &settings.state_path else {
         return Err("state_path is empty, so findings are not kept".to_owned());
     };

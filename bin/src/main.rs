@@ -40,15 +40,12 @@ fn main() -> ExitCode {
     let words = args::plain(words);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if words == ["--version"] {
-        let version = env!("CARGO_PKG_VERSION");
-        let _closed = writeln!(io::stdout().lock(), "martlet {version}");
-        return ExitCode::SUCCESS;
+        return printed(concat!("martlet ", env!("CARGO_PKG_VERSION")));
     }
     let asked = match Martlet::from_args(&["martlet"], &words) {
         Ok(asked) => asked,
         Err(early) if early.status.is_ok() => {
-            let _closed = io::stdout().lock().write_all(early.output.as_bytes());
-            return ExitCode::SUCCESS;
+            return printed(early.output.trim_end());
         }
         Err(early) => return refuse(early.output.trim_end()),
     };
@@ -86,6 +83,12 @@ fn as_swift(words: &[OsString]) -> ExitCode {
             ExitCode::from(answer.code)
         }
     }
+}
+
+/// Prints what was asked for, and nothing else is done.
+fn printed(text: &str) -> ExitCode {
+    let done = output::print(text.lines().map(str::to_owned), ExitCode::SUCCESS);
+    done.unwrap_or_else(|why| refuse(&why))
 }
 
 /// Says on stderr why nothing was run. What was typed, and what a file is named, must not move the cursor.

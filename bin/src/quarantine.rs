@@ -130,7 +130,7 @@ fn must_be_sound(entry: &Quarantined) -> Result<(), String> {
 }
 
 fn purge(asked: &Purge) -> Result<ExitCode, String> {
-    let older = asked.older_than.as_deref().map(span::read).transpose()?;
+    let older = asked.older_than.as_deref().map(|it| span::of("--older-than", it)).transpose()?;
     if asked.what.is_empty() && older.is_none() {
         return Err("purge: say what, or --older-than".to_owned());
     }

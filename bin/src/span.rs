@@ -21,6 +21,11 @@ pub(crate) fn read(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs).ok_or_else(wrong)
 }
 
+/// The same of an option's value, which an error names.
+pub(crate) fn of(option: &str, text: &str) -> Result<Duration, String> {
+    read(text).map_err(|why| format!("{option} {why}"))
+}
+
 /// A span in its two largest units: `3 d 4 h`, `12 min 5 s`, `0.52 s`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span(pub(crate) Duration);

@@ -15,7 +15,7 @@ mod wrong;
 
 use expand::{Expanding, View};
 pub use wrong::{IniError, Wrong};
-pub(crate) use wrong::{shown, shown_path};
+pub(crate) use wrong::{shown, shown_path, whole};
 
 /// Bytes of all sources together at most: a thousand times a large conf.
 pub const BYTES_MAX: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! What an operator asks of a conf: what holds, where it comes from, what is not understood.
 use super::{COMMENT, Opt, Settings, has_comment};
-use crate::ini::{DEFAULT, Entry, Origin, shown, shown_path};
+use crate::ini::{DEFAULT, Entry, Origin, shown, shown_path, whole};
 use martlet_core::conf::{Kind, Level, OPTIONS, known_facility, switch};
 use martlet_core::python::float;
 use std::fmt;
@@ -18,7 +18,7 @@ pub struct Effective<'a> {
 
 impl fmt::Display for Effective<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} = {}", self.option.name, shown(self.value))?;
+        write!(f, "{} = {}", self.option.name, whole(self.value))?;
         match self.origin {
             None => f.write_str("  (default)"),
             Some(Origin { file, line, section }) => {

@@ -88,6 +88,11 @@ pub(crate) fn shown(text: &str) -> String {
     cut(text, SHOWN_MAX)
 }
 
+/// All of `text` fit for one line: what an operator asked to see.
+pub(crate) fn whole(text: &str) -> String {
+    cut(text, usize::MAX)
+}
+
 /// The beginning of what may be anything, fit for one line.
 fn begin(text: &str) -> String {
     cut(text, BEGIN_MAX)
@@ -111,12 +116,7 @@ fn cut(text: &str, most: usize) -> String {
 
 /// `path` fit for one line.
 pub(crate) fn shown_path(path: &Path) -> String {
-    let name = path.to_string_lossy();
-    name.chars()
-        .collect::<Vec<_>>()
-        .chunks(SHOWN_MAX)
-        .map(|part| shown(&part.iter().collect::<String>()))
-        .collect()
+    whole(&path.to_string_lossy())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use martlet_tests::command::martlet;
+use martlet_tests::daemon::conf;
 use martlet_tests::damage;
 use martlet_tests::demo::confs;
 use martlet_tests::fixtures::named;
@@ -154,5 +155,21 @@ fn no_word_moves_the_cursor() {
         let said = Command::new(martlet()).args(words).output().expect("it runs");
         assert_eq!(said.status.code(), Some(1), "{words:?}");
         assert!(!said.stderr.contains(&0x1b), "{}", text(&said.stderr));
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_printed_whole_or_missed() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let long = "x".repeat(400);
+    let conf = conf(dir.path(), tree.devices(), &format!("metrics_path = /{long}/m.prom"));
+    let word = conf.to_str().expect("text");
+    let said = Command::new(martlet()).args(["conf", word]).output().expect("it runs");
+    assert!(text(&said.stdout).contains(&format!("metrics_path = /{long}/m.prom  (")));
+    for words in [&["conf", word][..], &["--help"], &["once", "--help"], &["--version"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+        let said = Command::new(martlet()).args(words).stdout(full).output().expect("it runs");
+        assert_eq!(said.status.code(), Some(1), "{words:?}");
+        assert!(text(&said.stderr).contains("cannot write to standard output"), "{words:?}");
     }
 }
