@@ -18,6 +18,7 @@ use crate::word;
 /// Audit the container databases of an OpenStack Swift node.
 #[derive(FromArgs, Debug)]
 #[argh(
+    note = "martlet --version says which version it is.",
     note = "Called as swift-container-auditor (a link), it takes Swift's command line instead.",
     error_code(0, "all sound"),
     error_code(1, "could not run: usage, configuration, a path that does not exist"),
