@@ -45,7 +45,10 @@ pub(crate) fn run(asked: &What) -> Result<ExitCode, String> {
 
 fn list(asked: &List) -> Result<ExitCode, String> {
     let (found, whole) = all(&load(&asked.conf)?)?;
+    let nothing = (found.is_empty() && whole && !asked.json)
+        .then(|| "nothing is in the quarantine of any device".to_owned());
     let lines = found.iter().map(|it| if asked.json { it.json() } else { it.line() });
+    let lines = lines.chain(nothing);
     output::print(lines, if whole { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }
 
@@ -178,18 +181,26 @@ fn load(conf: &Path) -> Result<Settings, String> {
     conf::load(conf).map_err(|error| error.to_string())
 }
 
-/// What lies in the quarantine of each device that is there, and whether that is all: what cannot be
-/// listed is said on stderr.
+/// What lies in the quarantine of each device, and whether that is all: what cannot be listed, or is
+/// not mounted, is said on stderr.
 fn all(settings: &Settings) -> Result<(Vec<Found>, bool), String> {
     let root = Path::new("/").join(&settings.devices);
     let listed = devices(&root, settings.mount_check).map_err(|error| error.to_string())?;
     let mut paths: Vec<PathBuf> = listed.found.into_iter().map(|device| device.path).collect();
-    paths.retain(|path| !settings.mount_check || mount::look(path).mounted);
     paths.sort_unstable();
     let stop = Arc::new(AtomicBool::new(false));
     let mut checker = Checker::new(CheckConf { may_recover: false, stop });
     let (mut found, mut whole) = (Vec::new(), true);
     for device in &paths {
+        if settings.mount_check && !mount::look(device).mounted {
+            // A file there is no disk.
+            if device.is_dir() {
+                whole = false;
+                let shown = shown_path(device);
+                let _closed = writeln!(io::stderr().lock(), "{shown} is not mounted");
+            }
+            continue;
+        }
         let entries = quarantined::quarantined(device).unwrap_or_else(|error| {
             whole = false;
             let _closed = writeln!(io::stderr().lock(), "{error}");

@@ -194,7 +194,11 @@ struct Fields(serde_json::Map<String, serde_json::Value>);
 
 impl<'a> VisitSource<'a> for Fields {
     fn visit_pair(&mut self, key: Key<'a>, value: Value<'a>) -> Result<(), kv::Error> {
-        self.0.insert(key.to_string(), value.to_string().into());
+        let value = value.to_string();
+        // A field that is there is known.
+        if !value.is_empty() {
+            self.0.insert(key.to_string(), value.into());
+        }
         Ok(())
     }
 }

@@ -92,7 +92,15 @@ fn what_a_pass_moved_is_listed_shown_and_restored() {
     }
     assert_eq!(said(&node.run("restore", &[name, "--force".as_ref()])).0, Some(0));
     assert_eq!(fs::read(db).expect("it is back"), bytes);
-    assert_eq!(said(&node.run("list", &[])), (Some(0), String::new()));
+    let (code, text) = said(&node.run("list", &[]));
+    assert!(code == Some(0) && text.starts_with("nothing is in the quarantine"), "{text}");
+    assert_eq!(said(&node.run("list", &["--json".as_ref()])), (Some(0), String::new()));
+    // What lies on a disk that is not there is not nothing.
+    let text = fs::read_to_string(&node.conf).expect("the conf");
+    fs::write(&node.conf, text.replace("mount_check = false", "mount_check = true"))
+        .expect("written");
+    let (code, text) = said(&node.run("list", &[]));
+    assert!(code == Some(3) && text.contains("sda is not mounted"), "{text}");
 }
 
 #[test]

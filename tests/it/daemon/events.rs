@@ -43,6 +43,8 @@ fn each_line_of_a_daemons_log_is_an_object_with_a_code() {
     for code in codes {
         let _there = event(&objects, code);
     }
+    let failed = event(&objects, "audit-failed");
+    assert!(failed.get("path").is_some() && failed.get("account").is_none(), "{failed}");
     let moved = event(&objects, "quarantined");
     assert_eq!((&moved["path"], &moved["device"]), (&db.to_str().into(), &"sda".into()));
     assert_eq!((&moved["level"], &moved["verdict"]), (&"error".into(), &"damaged".into()));
