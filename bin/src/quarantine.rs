@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use martlet_core::audit::HashConf;
 use martlet_core::check::Cell;
 use martlet_core::path::DbPath;
-use martlet_core::place::{HashPath, hex};
+use martlet_core::place::{HashPath, hex, is_partition};
 use martlet_core::report::Date;
 use martlet_platform_linux::check::{CheckConf, Checker};
 use martlet_platform_linux::clock;
@@ -75,6 +75,15 @@ fn restore(asked: &Restore) -> Result<ExitCode, String> {
     }
     let told = home(&entry.device, hash).map_err(|error| error.to_string())?;
     let home = match (asked.partition, told) {
+        (Some(partition), _) if !is_partition(hash, partition) => {
+            return Err(format!("not restored: {shown} belongs in no partition {partition}"));
+        }
+        (Some(partition), Some(home)) if home.partition != partition => {
+            return Err(format!(
+                "not restored: as the other partitions of the device say, {shown} belongs in {}",
+                home.partition,
+            ));
+        }
         (Some(partition), _) => Home { hash, partition },
         (None, Some(home)) => home,
         (None, None) => {

@@ -74,7 +74,8 @@ pub fn place(
 }
 
 /// Whether `partition` is the hash's in a ring of any part power from 0 to 32.
-fn is_partition(sum: [u8; 16], partition: u32) -> bool {
+#[must_use]
+pub fn is_partition(sum: [u8; 16], partition: u32) -> bool {
     let [a, b, c, d, ..] = sum;
     let top = u32::from_be_bytes([a, b, c, d]);
     (0..=32).any(|shift| top.checked_shr(shift).unwrap_or(0) == partition)

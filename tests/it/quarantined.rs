@@ -187,10 +187,26 @@ fn without_a_partition_that_tells_it_must_be_named() {
     fs::create_dir(node.device().join("containers")).expect("made");
     let (code, text) = said(&node.run("restore", &[OsStr::new(&placed.stem)]));
     assert!(code == Some(1) && text.contains("--partition"), "{text}");
-    let words = [&placed.stem, "--partition", "7"].map(OsStr::new);
-    assert_eq!(said(&node.run("restore", &words)).0, Some(0));
-    let place = node.device().join("containers/7").join(&placed.stem[29..]).join(&placed.stem);
-    assert!(place.is_dir());
+    let to = |partition: &str| {
+        said(&node.run("restore", &[&placed.stem, "--partition", partition].map(OsStr::new)))
+    };
+    let top = u32::from_str_radix(&placed.stem[..8], 16).expect("hex");
+    let (code, text) = to(&((top >> 22) ^ 1).to_string());
+    assert!(code == Some(1) && text.contains("belongs in no partition"), "{text}");
+    let partition = (top >> 22).to_string();
+    assert_eq!(to(&partition).0, Some(0));
+    let place = node.device().join("containers").join(partition).join(&placed.stem[29..]);
+    assert!(place.join(&placed.stem).is_dir());
+}
+
+#[test]
+fn what_the_other_partitions_say_is_not_gainsaid() {
+    let node = Node::new();
+    let (placed, away) = node.moved_by_swift("hurt", str::to_owned);
+    let words = [&placed.stem, "--partition", "0"].map(OsStr::new);
+    let (code, text) = said(&node.run("restore", &words));
+    assert!(code == Some(1) && text.contains("as the other partitions"), "{text}");
+    assert!(away.is_dir());
 }
 
 #[test]
