@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use martlet_core::advice::{AFTER_MOVE, MAKE_INDEX};
 use martlet_core::report::Date;
-use martlet_core::verdict::FindingCode;
+use martlet_core::verdict::{FindingCode, Verdict};
 use martlet_platform_linux::clock;
 use martlet_platform_linux::conf;
 use martlet_platform_linux::logging::{Shown, one_line};
@@ -114,7 +114,7 @@ fn is_gone(moved: &Path) -> bool {
     moved.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// What to do, by the gravest code.
+/// What to do, by the gravest code, or by the verdict where there is none.
 fn next(finding: &Finding) -> Option<&'static str> {
     match &finding.action {
         Action::Moved(to) if is_gone(to) => {
@@ -123,7 +123,10 @@ fn next(finding: &Finding) -> Option<&'static str> {
         Action::Moved(_) => return Some(AFTER_MOVE),
         Action::Reported | Action::Left(_) => {}
     }
-    let first = finding.codes.first()?;
+    let Some(first) = finding.codes.first() else {
+        let verdict = Verdict::ALL.into_iter().find(|it| it.word() == finding.verdict)?;
+        return verdict.advice().map(|(_, next)| next);
+    };
     let code = FindingCode::ALL.into_iter().find(|code| code.word() == first)?;
     Some(code.advice().next)
 }

@@ -149,6 +149,11 @@ impl Summary {
         for (code, next) in &self.codes {
             let _ = writeln!(text, "{}: {} {next}", code.word(), code.advice().meaning);
         }
+        for verdict in Verdict::ALL.into_iter().filter(|verdict| 0 < totals.of(*verdict)) {
+            if let Some((meaning, next)) = verdict.advice() {
+                let _ = writeln!(text, "{}: {meaning} {next}", verdict.word());
+            }
+        }
         text
     }
 }

@@ -4,6 +4,7 @@
 //! Every `next` begins with what an operator does. Swift heals by itself whatever is moved away, as
 //! long as another node has a sound copy: its replicator brings one.
 use crate::finding::FindingCode;
+use crate::verdict::Verdict;
 
 /// What there is to say of a finding: plain sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,40 @@ const NOT_SQL: &str = "Damage, or a tool that wrote to the database.";
 /// rows, which `REINDEX` leaves as it is. It needs no function of Swift's.
 pub const MAKE_INDEX: &str = "BEGIN IMMEDIATE; DROP INDEX IF EXISTS ix_object_deleted_name; \
                               CREATE INDEX ix_object_deleted_name ON object (deleted, name); COMMIT";
+
+impl Verdict {
+    /// What it means, and what to do next, where no finding says it; none where nothing is to be done.
+    #[must_use]
+    pub const fn advice(self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::Busy => (
+                "Others held its lock for 25 seconds.",
+                "If the same one is always busy, look which process holds it (lsof).",
+            ),
+            Self::Unreadable => (
+                "It may not be read, or it is not a file.",
+                "Look at owner and mode of the file and of all directories above it: they belong to the \
+                 user of the conf.",
+            ),
+            Self::DeviceError => (
+                "The disk or its file system failed, not the database.",
+                "Look at the kernel's log and at the disk's SMART values; take the device out of the ring \
+                 if it fails.",
+            ),
+            Self::NeedsRecovery => (
+                "A writer left a journal or a write-ahead log, and this process may not recover it.",
+                "The daemon recovers it in its next pass, as any Swift process does.",
+            ),
+            Self::Unsettled => (
+                "Others wrote to it so often that no deep audit could end.",
+                "It is tried again in the next cycle.",
+            ),
+            Self::Sound | Self::Deleted | Self::Vanished | Self::Damaged | Self::Misplaced => {
+                return None;
+            }
+        })
+    }
+}
 
 impl FindingCode {
     /// What it means, and what to do next.

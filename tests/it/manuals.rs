@@ -212,6 +212,12 @@ fn the_manual_has_a_paragraph_for_each_verdict_and_finding() {
         }
     };
     check("VERDICTS", Verdict::ALL.iter().map(|verdict| verdict.word()).collect());
+    for (verdict, (_, said)) in Verdict::ALL.into_iter().zip(entries(&manual, "VERDICTS")) {
+        let said = said.replace('\n', " ").replace("Pq Xr lsof 8 .", "(lsof).");
+        for sentence in verdict.advice().map_or([""; 2], |(meaning, next)| [meaning, next]) {
+            assert!(said.contains(sentence), "{}: no {sentence:?} in {said:?}", verdict.word());
+        }
+    }
     check("FINDINGS", FindingCode::ALL.iter().map(|code| code.word()).collect());
 }
 

@@ -148,6 +148,24 @@ fn what_is_printed_to_be_typed_works_as_it_stands() {
 }
 
 #[test]
+fn what_cannot_be_read_has_its_advice_too() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let (conf, _) = confs(dir.path(), &tree);
+    let db = tree.add("sda", named("small")).db();
+    fs::remove_file(&db).expect("removed");
+    damage::fifo(&db);
+    let martlet = |words: &[&str]| {
+        let said = Command::new(martlet()).args(words).arg(&conf).output().expect("it runs");
+        text(&said.stdout) + &text(&said.stderr)
+    };
+    let advice = "Look at owner and mode of the file";
+    for words in [&["once"][..], &["list"], &["list", "--json"]] {
+        let said = martlet(words);
+        assert!(said.contains(advice), "{words:?}: {said}");
+    }
+}
+
+#[test]
 fn no_word_moves_the_cursor() {
     for words in
         [&["once", "--rate=\u{1b}[31m"][..], &["\u{1b}[31m"], &["list", "x", "--since", "\u{1b}"]]
