@@ -67,6 +67,9 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
     if privilege::is_root() {
         // Else the recon cache and the quarantine would belong to root, and the daemon could not write.
         let account = settings.account().map_err(|error| error.to_string())?;
+        if !asked.dry_run {
+            settings::make_place(&settings, &account);
+        }
         privilege::turn_into(&settings.user, &account).map_err(|error| error.to_string())?;
     }
     let mut conf = settings::core(&settings, Mode::Once, hash);

@@ -13,6 +13,7 @@ use martlet_platform_linux::conf;
 use martlet_platform_linux::control::{Control, Request, ask};
 use martlet_platform_linux::drive::Drive;
 use martlet_platform_linux::event::say;
+use martlet_platform_linux::instance;
 use martlet_platform_linux::paused::Paused;
 use martlet_platform_linux::state::Store;
 use serde_json::{Value, json};
@@ -147,7 +148,13 @@ fn tell(conf: &Path, request: &Request) -> Result<Value, String> {
     let store = Store::new(place, conf, "");
     let said = ask(&socket(&store), request).map_err(|error| error.to_string())?;
     let Some(said) = said else {
-        return Err(format!("no daemon runs on {}", conf.display()));
+        let runs = instance::holder(conf, &instance::places(Some(place))).is_some();
+        let shown = conf.display();
+        return Err(if runs {
+            format!("the daemon of {shown} keeps no socket to be asked on; its log says why")
+        } else {
+            format!("no daemon runs on {shown}")
+        });
     };
     let said: Value = serde_json::from_str(&said).map_err(|error| error.to_string())?;
     match said["error"].as_str() {

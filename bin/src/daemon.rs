@@ -83,6 +83,7 @@ pub(crate) fn run(start: &Start) -> Result<ExitCode, String> {
     }
     let hash = needed(hash, start.swift)?;
     let account = account.map_err(|error| error.to_string())?;
+    settings::make_place(&settings, &account);
     let instance = match mode {
         Mode::Forever => alone(start, &settings)?,
         Mode::Once => None,

@@ -7,7 +7,8 @@ use martlet_core::audit::{Conf, HASH_END_MAX, HashConf, Mode};
 use martlet_core::breaker::Limits;
 use martlet_core::conf::Level;
 use martlet_core::due::{DeepConf, Which};
-use martlet_platform_linux::conf::{Settings, load_swift_conf};
+use martlet_platform_linux::conf::{Account, Settings, load_swift_conf};
+use martlet_platform_linux::privilege;
 use martlet_platform_linux::statsd::{Statsd, StatsdConf};
 
 /// The longest spacing: a rate of one in 31 years is no rate.
@@ -57,6 +58,14 @@ pub(crate) fn spacing(per_second: f64) -> Duration {
 /// Every option as it holds, a line each: it changes when the conf says something else.
 pub(crate) fn all(settings: &Settings) -> String {
     settings.effective().map(|option| option.to_string()).collect::<Vec<_>>().join("\n")
+}
+
+/// Makes the directory of the state if it is not there and only root can.
+pub(crate) fn make_place(settings: &Settings, account: &Account) {
+    if let Some(place) = &settings.state_path {
+        // Whoever saves there says what is wrong with it.
+        let _unmade = privilege::make_for(account, place);
+    }
 }
 
 /// A share of 0 to 100 percent.

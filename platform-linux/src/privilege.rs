@@ -4,12 +4,16 @@
 //! [`detach`] (`clean_up_daemon_hygiene`, `capture_stdio`). Linux keeps both priorities a
 //! thread: call these before any thread is started, but for the one that waits for signals.
 use std::fs::OpenOptions;
+use std::os::unix::fs::fchown;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{error, fmt, io};
 
 use martlet_core::conf::IoClass;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd;
+use rustix::fs::{self, OFlags, fstat, mkdirat, open, openat};
+use rustix::io::Errno;
 
 use crate::conf::Account;
 
@@ -99,6 +103,29 @@ pub fn turn_into(user: &str, account: &Account) -> Result<(), PrivilegeError> {
     }
     unistd::setgid(account.gid).map_err(failed(doing("setgid")))?;
     unistd::setuid(account.uid).map_err(failed(doing("setuid")))
+}
+
+/// Makes the directory `dir` for `account` while this process still is root, as systemd's
+/// `StateDirectory` does: the account itself may make none in `/var/lib`. What is there stays as it is.
+/// Nothing is done by an ordinary user, and nothing where others than root may write: there the
+/// account makes its own.
+pub fn make_for(account: &Account, dir: &Path) -> io::Result<()> {
+    let (Some(above), Some(name)) = (dir.parent(), dir.file_name()) else { return Ok(()) };
+    if !is_root() {
+        return Ok(());
+    }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let above = open(above, OFlags::DIRECTORY | OFlags::CLOEXEC, fs::Mode::empty())?;
+    let found = fstat(&above)?;
+    if found.st_uid != 0 || found.st_mode & 0o022 != 0 {
+        return Ok(());
+    }
+    match mkdirat(&above, name, fs::Mode::from_raw_mode(0o755)) {
+        Err(Errno::EXIST) => return Ok(()),
+        made => made?,
+    }
+    let made = openat(&above, name, flags, fs::Mode::empty())?;
+    fchown(made, Some(account.uid.as_raw()), Some(account.gid.as_raw()))
 }
 
 /// What becomes of stderr.

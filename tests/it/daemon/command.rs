@@ -225,18 +225,27 @@ fn the_effective_options_are_printed_and_the_unknown_named() {
 #[test]
 fn a_pass_by_root_belongs_to_the_user_of_the_conf() {
     let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
-    let _placed = tree.add("sda", named("small"));
+    let placed = tree.add("sda", named("small"));
     let nobody = User::from_name("nobody").expect("a look-up").expect("nobody");
     let own = User::from_uid(geteuid()).expect("a look-up").expect("this user");
     let user = if geteuid().is_root() { nobody } else { own };
-    let conf = conf(dir.path(), tree.devices(), &format!("user = {}", user.name));
+    // Only root can make the directory of the state, as in /var/lib.
+    let state = dir.path().join("lib/state");
+    fs::create_dir(dir.path().join("lib")).expect("made");
+    let more = format!("user = {}\nstate_path = {}", user.name, state.display());
+    let conf = conf(dir.path(), tree.devices(), &more);
     for folder in [dir.path(), tree.devices()] {
         fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("a mode");
     }
+    damage::truncate(&placed.db(), 0);
     let said = run(&[OsStr::new("once"), conf.as_os_str()]);
     let recon = fs::metadata(dir.path().join("container.recon"));
     let recon = recon.unwrap_or_else(|e| panic!("no recon cache: {e}: {}", text(&said.stderr)));
     assert_eq!(recon.uid(), user.uid.as_raw());
+    let made = fs::metadata(&state).expect("it was made");
+    assert_eq!((made.uid(), made.mode() & 0o7777), (user.uid.as_raw(), 0o755));
+    let listed = run(&[OsStr::new("list"), conf.as_os_str()]);
+    assert_eq!(listed.status.code(), Some(2), "{}", text(&listed.stderr));
 }
 
 #[test]

@@ -65,6 +65,22 @@ fn a_pause_outlasts_a_restart_and_ends_when_told() {
 }
 
 #[test]
+fn a_daemon_without_a_socket_is_not_taken_for_none() {
+    let (dir, tree) = (TempDir::new().expect("a folder"), Tree::new());
+    let _device = tree.device("sda");
+    let conf = node(&dir, &tree);
+    let none = "no daemon runs on ";
+    let (code, said) = ask(&["pause"], &conf);
+    assert!(code == Some(1) && said.starts_with(none), "{said}");
+    let mut daemon = Running::start(&conf);
+    daemon.until_status(": resting: ");
+    let socket = find(&dir.path().join("state"), "sock").expect("it keeps one");
+    fs::remove_file(socket).expect("removed");
+    let (code, said) = ask(&["pause"], &conf);
+    assert!(code == Some(1) && said.contains("keeps no socket"), "{said}");
+}
+
+#[test]
 fn a_daemon_is_asked_where_it_is_and_told_to_move_again() {
     let (dir, tree) = (TempDir::new().expect("a folder"), Tree::new());
     let _sound = tree.add("sda", named("small"));
