@@ -215,6 +215,10 @@ fn all(settings: &Settings) -> Result<(Vec<Found>, bool), String> {
             let _closed = writeln!(io::stderr().lock(), "{error}");
             Vec::new()
         });
+        for why in entries.iter().filter_map(|entry| entry.unseen.as_ref()) {
+            whole = false;
+            let _closed = writeln!(io::stderr().lock(), "{why}");
+        }
         found.extend(entries.into_iter().map(|entry| {
             let names = whose(&mut checker, &entry);
             Found { entry, names }

@@ -4,7 +4,7 @@
 //! No link is followed below the device, so nothing here can lead out of the quarantine.
 mod restore;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,8 @@ pub struct Quarantined {
     pub databases: Vec<OsString>,
     /// Bytes of its files.
     pub bytes: u64,
+    /// Why it could not be looked into, so that its databases are not known.
+    pub unseen: Option<String>,
 }
 
 impl Quarantined {
@@ -117,7 +119,21 @@ fn entry(device: &Path, place: &Dir, name: OsString) -> Result<Option<Quarantine
     if FileType::from_raw_mode(found.st_mode) != FileType::Directory {
         return Ok(None);
     }
-    let dir = place.below(Path::new(&name))?;
+    let micros = i64::try_from(found.st_ctime_nsec).unwrap_or(0) / 1000;
+    let since = Wall::from_micros(found.st_ctime.saturating_mul(1_000_000).saturating_add(micros));
+    let device = device.to_owned();
+    let (databases, bytes, unseen) = match inside(place, &name) {
+        Ok((databases, bytes)) => (databases, bytes, None),
+        Err(error) if error.errno() == Errno::NOENT.raw_os_error() => return Ok(None),
+        // A disk that cannot read one of them hides no other.
+        Err(error) => (Vec::new(), 0, Some(error.to_string())),
+    };
+    Ok(Some(Quarantined { device, name, since, databases, bytes, unseen }))
+}
+
+/// The names of the databases in one directory, and the bytes of its files.
+fn inside(place: &Dir, name: &OsStr) -> Result<(Vec<OsString>, u64), Error> {
+    let dir = place.below(Path::new(name))?;
     let (mut databases, mut bytes, mut names) = (Vec::new(), 0_u64, 0);
     list(&dir.fd, &mut Buffer::new(), End::Asked, |file, _| {
         names += 1;
@@ -131,11 +147,9 @@ fn entry(device: &Path, place: &Dir, name: OsString) -> Result<Option<Quarantine
             databases.push(OsString::from_vec(file.to_vec()));
         }
     })
-    .map_err(|trouble| Error::new("list", &path, cause(trouble)))?;
+    .map_err(|trouble| Error::new("list", &dir.path, cause(trouble)))?;
     databases.sort_unstable();
-    let micros = i64::try_from(found.st_ctime_nsec).unwrap_or(0) / 1000;
-    let since = Wall::from_micros(found.st_ctime.saturating_mul(1_000_000).saturating_add(micros));
-    Ok(Some(Quarantined { device: device.to_owned(), name, since, databases, bytes }))
+    Ok((databases, bytes))
 }
 
 /// Removes it for good, if it still is what was listed.

@@ -122,3 +122,29 @@ fn a_log_that_cannot_be_seen_is_not_taken_for_none_by_a_deep_audit() {
     let (code, found) = unseen("small", "-wal", "EIO", &["--deep"]);
     assert!(code == Some(3) && found.contains("\"device-error\""), "{found}");
 }
+
+#[test]
+fn one_that_cannot_be_looked_into_hides_no_other() {
+    if !has_strace() {
+        return;
+    }
+    let (dir, tree) = (tempfile::tempdir().expect("a directory"), Tree::new());
+    let _sound = tree.add("sda", named("small"));
+    let (conf, _) = confs(dir.path(), &tree);
+    let place = tree.devices().join("sda/quarantined/containers");
+    let [sick, other] = ["0", "1"].map(|digit| place.join(digit.repeat(32)));
+    for directory in [&sick, &other] {
+        std::fs::create_dir_all(directory).expect("made");
+    }
+    let mut command = Command::new("strace");
+    command.args(["-f", "-o", "/dev/null", "-P"]).arg(&sick);
+    command.args(["-e", "inject=getdents64:error=EIO"]).arg(martlet());
+    let done = command.args(["quarantine", "list"]).arg(conf).output().expect("strace runs");
+    let (found, said) =
+        (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert_eq!(done.status.code(), Some(3), "{said}");
+    assert!(said.contains(&format!("cannot list {}", sick.display())), "{said}");
+    for directory in [&sick, &other] {
+        assert!(found.contains(&format!("{}  since", directory.display())), "{found}");
+    }
+}
