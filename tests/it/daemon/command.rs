@@ -219,6 +219,13 @@ fn the_effective_options_are_printed_and_the_unknown_named() {
     assert_eq!(said.status.code(), Some(0), "{stderr}");
     assert!(stdout.contains("containers_per_second"), "{stdout}");
     assert!(stderr.contains("intervall"), "{stderr}");
+    for wrong in ["interval = -1", "user = nobody-of-this-name"] {
+        let conf = self::conf(dir.path(), tree.devices(), wrong);
+        let said = run(&[OsStr::new("conf"), conf.as_os_str()]);
+        let (stdout, stderr) = (text(&said.stdout), text(&said.stderr));
+        assert!(stdout.contains(wrong) && stderr.contains(&format!("{wrong}: ")), "{stderr}");
+        assert_eq!(said.status.code(), Some(1), "{wrong}");
+    }
 }
 
 /// What root's pass writes must not be in the daemon's way afterwards.
