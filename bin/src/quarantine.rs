@@ -147,27 +147,37 @@ fn purge(asked: &Purge) -> Result<ExitCode, String> {
         return Err("purge: say what, or --older-than".to_owned());
     }
     let settings = load(&asked.conf)?;
-    let mut found = if asked.what.is_empty() {
-        all(&settings)?.0
+    let (mut found, mut whole) = if asked.what.is_empty() {
+        all(&settings)?
     } else {
-        asked.what.iter().map(|what| one(&settings, what)).collect::<Result<_, _>>()?
+        let named = asked.what.iter().map(|what| one(&settings, what));
+        (named.collect::<Result<_, _>>()?, true)
     };
+    // It may have been named twice.
+    found.sort_by_cached_key(|it| it.entry.path());
+    found.dedup_by_key(|it| it.entry.path());
     if let Some(older) = older {
         let micros = i64::try_from(older.as_micros()).unwrap_or(i64::MAX);
         let before = clock::wall().as_micros().saturating_sub(micros);
         found.retain(|it| it.entry.since.as_micros() <= before);
     }
+    let code = |whole| if whole { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) };
     if found.is_empty() {
-        return output::print(["nothing to remove".to_owned()], ExitCode::SUCCESS);
+        return output::print(["nothing to remove".to_owned()], code(whole));
     }
     if !asked.yes && !agreed(&found)? {
         return output::print(["nothing removed".to_owned()], ExitCode::SUCCESS);
     }
     for it in &found {
-        quarantined::purge(&it.entry).map_err(|error| error.to_string())?;
-        output::print([format!("removed {}", it.line())], ExitCode::SUCCESS)?;
+        match quarantined::purge(&it.entry) {
+            Ok(()) => drop(output::print([format!("removed {}", it.line())], ExitCode::SUCCESS)?),
+            Err(error) => {
+                whole = false;
+                let _closed = writeln!(io::stderr().lock(), "{error}");
+            }
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code(whole))
 }
 
 /// Asks a person.

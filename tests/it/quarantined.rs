@@ -249,7 +249,13 @@ fn removing_is_asked_for_and_takes_what_was_listed_only() {
     let entry = quarantined(&node.device()).expect("listed").remove(0);
     fs::write(away.join("more"), "since it was listed").expect("written");
     assert!(purge(&entry).is_err(), "it is not what was listed");
-    let words = [&placed.stem, "--yes"].map(OsStr::new);
-    assert_eq!(said(&node.run("purge", &words)).0, Some(0));
-    assert!(!away.exists());
+    let words = [&placed.stem, "--yes", &placed.stem].map(OsStr::new);
+    let (code, text) = said(&node.run("purge", &words));
+    assert!(code == Some(0) && !away.exists(), "named twice: {text}");
+    // What could not be looked at may be as old.
+    let text = fs::read_to_string(&node.conf).expect("the conf");
+    fs::write(&node.conf, text.replace("mount_check = false", "mount_check = true"))
+        .expect("written");
+    let (code, text) = said(&node.run("purge", &["--older-than", "0s", "--yes"].map(OsStr::new)));
+    assert!(code == Some(3) && text.contains("is not mounted"), "{text}");
 }
