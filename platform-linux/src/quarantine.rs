@@ -2,8 +2,8 @@
 //! `DEVICE/quarantined/containers/HASH`, or `HASH-` and 32 hex digits where that is taken
 //! (`DatabaseBroker.quarantine`).
 //!
-//! More careful than Swift in four ways: what is moved must still be what was judged, by inode; no
-//! link is followed to or in the quarantine; a move can be only the database and its own side
+//! More careful than Swift in four ways: what is moved must still be what was judged, by inode and time of
+//! change, and have no new neighbour; no link is followed to or in the quarantine; a move can be only the database and its own side
 //! files; and the directories are synced, so that a power cut does not bring the damage back.
 
 use std::fs::File;
@@ -16,7 +16,8 @@ use martlet_core::path::{DbPath, split_file_name};
 use martlet_core::quarantine::{Siblings, What};
 use martlet_core::walk::Trouble;
 use rustix::fs::{
-    AtFlags, Mode, OFlags, fstat, fsync, mkdirat, openat, renameat, statat, unlinkat,
+    AtFlags, Mode, OFlags, RenameFlags, fstat, fsync, mkdirat, openat, renameat, renameat_with,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -37,6 +38,8 @@ const PENDING: &[u8] = b".pending";
 pub struct Identity {
     /// The database.
     pub file: (u64, u64),
+    /// When it was last changed: a file that has come since may have the number of one that is gone.
+    pub changed: (i64, i64),
     /// Its hash directory.
     pub dir: (u64, u64),
 }
@@ -46,7 +49,8 @@ impl Identity {
     pub fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Self, Errno> {
         let here = fstat(dir)?;
         let file = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        Ok(Self { file: (file.st_dev, file.st_ino), dir: (here.st_dev, here.st_ino) })
+        let changed = (file.st_ctime, i64::try_from(file.st_ctime_nsec).unwrap_or(0));
+        Ok(Self { file: (file.st_dev, file.st_ino), changed, dir: (here.st_dev, here.st_ino) })
     }
 }
 
@@ -159,7 +163,11 @@ fn move_dir(
         let place = statat(&suffix.fd, parts.hash, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|errno| Error::new("quarantine", &hash.path, errno))?;
         let same = (place.st_dev, place.st_ino) == seen.dir;
-        if same { must_be(hash, parts.file, seen) } else { Err(replaced(&hash.path)) }
+        if !same {
+            return Err(replaced(&hash.path));
+        }
+        must_be_alone(hash, parts.file, |beside| beside.others == 0)?;
+        must_be(hash, parts.file, seen)
     };
     still()?;
     let mut renamed = renameat(&suffix.fd, parts.hash, &target.fd, &name);
@@ -174,6 +182,7 @@ fn move_dir(
 }
 
 fn move_files(hash: &Dir, target: &Dir, parts: &Parts<'_>, seen: Identity) -> Result<Moved, Error> {
+    must_be_alone(hash, parts.file, |beside| !beside.epochs)?;
     must_be(hash, parts.file, seen)?;
     let into = match mkdirat(&target.fd, parts.hash, Mode::from_raw_mode(0o755)) {
         Ok(()) => target.below(parts.hash)?,
@@ -199,7 +208,10 @@ fn move_files(hash: &Dir, target: &Dir, parts: &Parts<'_>, seen: Identity) -> Re
             Ok(true) => moved.push(name),
             Ok(false) => {}
             Err(error) => {
-                put_back(hash, &into, &moved)?;
+                let same = must_be(hash, parts.file, seen).is_ok();
+                if !put_back(hash, &into, &moved, same)? {
+                    return Err(error);
+                }
                 unlinkat(&target.fd, into.path.file_name().unwrap_or_default(), AtFlags::REMOVEDIR)
                     .map_err(|errno| Error::new("remove", &into.path, errno))?;
                 return Err(error);
@@ -210,11 +222,37 @@ fn move_files(hash: &Dir, target: &Dir, parts: &Parts<'_>, seen: Identity) -> Re
     Ok(Moved { from: join(&hash.path, db), to: into.path, unsynced })
 }
 
-fn put_back(hash: &Dir, into: &Dir, moved: &[Vec<u8>]) -> Result<(), Error> {
-    moved.iter().rev().try_for_each(|name| {
-        renameat(&into.fd, &**name, &hash.fd, &**name)
-            .map_err(|errno| Error::new("put back", &join(&into.path, name), errno))
-    })
+/// Puts back what was moved; true if all of it was. Beside a file that has taken the database's name
+/// meanwhile a journal would be played back into it: then only what is pending for the container goes
+/// back. Nothing is put over what has come since.
+fn put_back(hash: &Dir, into: &Dir, moved: &[Vec<u8>], same: bool) -> Result<bool, Error> {
+    let mut all = true;
+    for name in moved.iter().rev() {
+        if !same && !name.ends_with(PENDING) {
+            all = false;
+            continue;
+        }
+        match back(hash, into, name) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => all = false,
+            Err(errno) => return Err(Error::new("put back", &join(&into.path, name), errno)),
+        }
+    }
+    Ok(all)
+}
+
+fn back(hash: &Dir, into: &Dir, name: &[u8]) -> Result<(), Errno> {
+    match renameat_with(&into.fd, name, &hash.fd, name, RenameFlags::NOREPLACE) {
+        // A file system that cannot promise it.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            match statat(&hash.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => renameat(&into.fd, name, &hash.fd, name),
+                Ok(_) => Err(Errno::EXIST),
+                Err(errno) => Err(errno),
+            }
+        }
+        renamed => renamed,
+    }
 }
 
 /// The last look before a rename: is the file in this directory what was judged?
@@ -223,6 +261,15 @@ fn must_be(hash: &Dir, file: &Path, seen: Identity) -> Result<(), Error> {
     let found = Identity::at(hash.fd.as_fd(), file.as_os_str().as_bytes())
         .map_err(|errno| Error::new("quarantine", &path(), errno))?;
     if found == seen { Ok(()) } else { Err(replaced(&path())) }
+}
+
+/// A deep look takes its time: what has come into the directory meanwhile may be sound, or an epoch.
+fn must_be_alone(dir: &Dir, file: &Path, alone: fn(&Siblings) -> bool) -> Result<(), Error> {
+    if alone(&beside(dir, file)?) {
+        return Ok(());
+    }
+    let cause = io::Error::other("another database has come into it");
+    Err(Error::new("quarantine", &dir.path, cause))
 }
 
 fn replaced(path: &Path) -> Error {
@@ -249,15 +296,18 @@ fn join(dir: &Path, name: &[u8]) -> PathBuf {
 pub fn siblings(path: &DbPath) -> Result<Siblings, Error> {
     let said = Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()));
     let dir = said.parent().unwrap_or(said);
-    let opened = Dir::open(dir)?;
-    let own = said.file_name().unwrap_or_default().as_bytes();
+    beside(&Dir::open(dir)?, Path::new(said.file_name().unwrap_or_default()))
+}
+
+fn beside(dir: &Dir, own: &Path) -> Result<Siblings, Error> {
+    let own = own.as_os_str().as_bytes();
     let mut names: Vec<Vec<u8>> = vec![own.to_vec()];
-    list(&opened.fd, &mut Buffer::new(), End::Asked, |name, _| {
+    list(&dir.fd, &mut Buffer::new(), End::Asked, |name, _| {
         if name.ends_with(b".db") && name != own && names.len() <= SIBLINGS_MAX {
             names.push(name.to_vec());
         }
     })
-    .map_err(|trouble| Error::new("list", dir, cause(trouble)))?;
+    .map_err(|trouble| Error::new("list", &dir.path, cause(trouble)))?;
     let others = u32::try_from(names.len() - 1).unwrap_or(u32::MAX);
     let mut stems: Vec<&[u8]> = names.iter().map(|name| split_file_name(name).0).collect();
     stems.sort_unstable();
@@ -269,5 +319,59 @@ pub(crate) fn cause(trouble: Trouble) -> io::Error {
     match trouble {
         Trouble::Errno(errno) => io::Error::from_raw_os_error(errno),
         Trouble::NotMounted | Trouble::TooMany => io::Error::other("too many names"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// What lies in the hash directory and in the quarantine after `moved` was put back.
+    fn put(there: &[&str], same: bool) -> (bool, Vec<String>, Vec<String>) {
+        let root = tempfile::tempdir().expect("a directory");
+        let moved = ["h.db-journal", "h.db-wal", "h.db.pending"];
+        let dir = |name: &str, files: &[&str]| {
+            let path = root.path().join(name);
+            fs::create_dir(&path).expect("made");
+            for file in files {
+                fs::write(path.join(file), name).expect("written");
+            }
+            Dir::open(&path).expect("there")
+        };
+        let (hash, into) = (dir("hash", there), dir("into", &moved));
+        let moved = moved.map(|name| name.as_bytes().to_vec());
+        let all = put_back(&hash, &into, &moved, same).expect("no trouble");
+        let names = |dir: &Dir| {
+            let mut names: Vec<_> = fs::read_dir(&dir.path)
+                .expect("listed")
+                .map(|it| {
+                    let it = it.expect("an entry");
+                    let by = fs::read_to_string(it.path()).expect("read");
+                    format!("{} of {by}", it.file_name().to_string_lossy())
+                })
+                .collect();
+            names.sort();
+            names
+        };
+        (all, names(&hash), names(&into))
+    }
+
+    #[test]
+    fn what_was_moved_before_an_error_goes_back_and_no_journal_to_another_database() {
+        let (all, hash, into) = put(&["h.db"], true);
+        assert_eq!((all, hash.len(), into.len()), (true, 4, 0), "{hash:?}");
+        // A replicator has put a sound copy there.
+        let (all, hash, into) = put(&["h.db"], false);
+        assert_eq!(
+            (all, hash),
+            (false, vec!["h.db of hash".into(), "h.db.pending of into".into()])
+        );
+        assert_eq!(into, ["h.db-journal of into", "h.db-wal of into"]);
+        let (all, hash, into) = put(&["h.db", "h.db-journal", "h.db.pending"], true);
+        let stays =
+            ["h.db of hash", "h.db-journal of hash", "h.db-wal of into", "h.db.pending of hash"];
+        assert_eq!((all, into.len()), (false, 2), "nothing is put over what has come since");
+        assert_eq!(hash, stays);
     }
 }

@@ -147,6 +147,31 @@ fn what_is_no_longer_what_was_judged_stays() {
 }
 
 #[test]
+fn what_has_changed_or_got_a_neighbour_since_it_was_judged_stays() {
+    for what in [What::HashDir, What::FileAndSides] {
+        let device = Device::with(&["h.db"]);
+        let seen = device.seen("h.db");
+        // Another file that got the number of the one that is gone.
+        let seen = Identity { changed: (0, 0), ..seen };
+        let error = quarantine(&device.path("h.db"), what, seen).expect_err("another file");
+        assert!(error.to_string().ends_with("it is not what was judged"), "{error}");
+        assert!(names(device.away("")).is_empty(), "nothing was moved");
+    }
+    for (name, what) in [
+        ("zzz.db", What::HashDir),
+        ("h_1700000000.00000.db", What::HashDir),
+        ("h_1700000000.00000.db", What::FileAndSides),
+    ] {
+        let device = Device::with(&["h.db"]);
+        let seen = device.seen("h.db");
+        fs::write(device.hash(name), b"sound").expect("written");
+        let error = quarantine(&device.path("h.db"), what, seen).expect_err(name);
+        assert!(error.to_string().ends_with("another database has come into it"), "{error}");
+        assert_eq!(names(device.hash("")).len(), 2, "{name}");
+    }
+}
+
+#[test]
 fn links_are_followed_to_the_directory_and_nowhere_after() {
     let device = Device::with(&["h.db"]);
     symlink("5", device.root.path().join("containers/6")).expect("linked");
