@@ -27,7 +27,8 @@ pub struct Past {
 
 impl Past {
     /// What a new pass begins with.
-    const fn next_pass(self) -> Self {
+    #[must_use]
+    pub const fn next_pass(self) -> Self {
         let Self { databases, breaker, .. } = self;
         Self { done: false, skipped: false, found: 0, databases, breaker: breaker.next_pass() }
     }

@@ -14,7 +14,7 @@
 //!             count it               Report(Audited)
 //!             if an hour has passed  Report(Window)
 //!             Wait                   while the gate is shut
-//!             Save                   at most once a minute
+//!             Save                   at most once a minute, and at once after a move
 //!     Report(Ended)
 //!     Save                           once the last time was a minute ago, while it waits
 //!     Wait until the interval is over, or Exit
@@ -50,7 +50,7 @@ use crate::walk::Trouble;
 /// Passes do not begin closer together than this, or an interval of 0 would spin on an empty node.
 pub const PASS_MIN: Duration = Duration::from_secs(1);
 
-/// Between two saves, but for the one at a stop and the one after a trip.
+/// Between two saves, but for the one at a stop, and the one after a move, a trip or a re-arming.
 pub const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// A pause lasts no longer: one that was forgotten must not end the audits of a node for good.
@@ -102,7 +102,7 @@ struct Saves {
 impl Saves {
     /// Whether a minute has passed since `began` and the last save.
     fn is_due(&self, began: Mono, now: Mono) -> bool {
-        self.urgent || SAVE_EVERY <= now.since(self.last.map_or(began, |last| last.max(began)))
+        SAVE_EVERY <= now.since(self.last.map_or(began, |last| last.max(began)))
     }
 
     /// Whether a minute has passed since the last save.
@@ -269,7 +269,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Order::Resume => self.paused = None,
             Order::Rearm(device) => {
                 self.devices.rearm(device);
-                self.saves.unsaved = true;
+                (self.saves.unsaved, self.saves.urgent) = (true, true);
             }
             Order::Reload(conf) => {
                 self.gate = self.gate.clone().at(conf.spacing);

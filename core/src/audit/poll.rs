@@ -52,6 +52,10 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             | Stage::Save
             | Stage::Over) => stage,
         };
+        if next == Stage::Duty && matches!(self.phase, Phase::Keeping { .. }) {
+            // What changes while it is written is saved later.
+            self.saves.begin(now.mono);
+        }
         let Some(state) = self.lanes.get_mut(index) else { return };
         if let Stage::Check(Source::Shelf(slot)) = next {
             state.looked = state.shelf.first_try(slot).unwrap_or(now.mono);
@@ -80,16 +84,20 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         if self.stopped {
             return self.leave(index, now);
         }
+        let keeps = self.conf.mode == Mode::Forever;
+        if keeps
+            && self.saves.urgent
+            && matches!(self.phase, Phase::Resting { .. } | Phase::Sweeping)
+        {
+            return self.save(now);
+        }
         if let Some(until) = self.paused(now.mono) {
             return Stage::Rest(until);
         }
         let Some(state) = self.lanes.get(index) else { return Stage::Over };
         if state.device.is_some() {
-            if self.conf.mode == Mode::Forever && self.saves.is_due(self.began, now.mono) {
-                // Every lane is still at work: what is kept now is old again at once.
-                self.saves.begin(now.mono);
-                self.saves.unsaved = true;
-                return Stage::Save;
+            if keeps && self.saves.is_due(self.began, now.mono) {
+                return self.save(now);
             }
             if let Some(slot) = state.shelf.ready(now.mono) {
                 return Stage::Check(Source::Shelf(slot));
@@ -101,11 +109,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         }
         match self.phase {
             Phase::Resting { until } if now.mono < until => match self.saves.due_at_rest() {
-                Some(due) if due <= now.mono && self.conf.mode == Mode::Forever => {
-                    self.saves.begin(now.mono);
-                    Stage::Save
-                }
-                Some(due) if self.conf.mode == Mode::Forever => Stage::Rest(until.min(due)),
+                Some(due) if due <= now.mono && keeps => self.save(now),
+                Some(due) if keeps => Stage::Rest(until.min(due)),
                 Some(_) | None => Stage::Rest(until),
             },
             Phase::Resting { .. } => {
@@ -124,6 +129,13 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Phase::Sweeping => self.next_device(index, now),
             Phase::Over => Stage::Over,
         }
+    }
+
+    /// Keeps what is known now. Lanes that are at work make it old again at once.
+    fn save(&mut self, now: Now) -> Stage {
+        self.saves.begin(now.mono);
+        self.saves.unsaved = !matches!(self.phase, Phase::Resting { .. });
+        Stage::Save
     }
 
     /// Takes a device, or ends the pass if there is none left and nobody at work.

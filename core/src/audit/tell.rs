@@ -24,6 +24,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         if !state.asked {
             return false;
         }
+        let urgent = self.saves.urgent;
         let stage = match (state.stage, event) {
             (Stage::Duty, event) => {
                 let Some(stage) = self.on_duty(now, event) else { return false };
@@ -33,7 +34,6 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Stage::Walk, Event::Walked(walked)) => self.walked(index, now, walked),
             (Stage::Hit(..), Event::Reported) => Stage::Next,
             (Stage::Save, Event::Saved) => {
-                self.saves.unsaved &= !matches!(self.phase, Phase::Resting { .. });
                 self.stand(index, Stage::Next);
                 return true; // a pass does not begin meanwhile
             }
@@ -45,13 +45,18 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             (Stage::Move(source, _), Event::Moved(result)) => {
                 self.moved(index, now, source, result)
             }
-            (Stage::Trip(source), Event::Reported) => self.conclude(index, now, source),
+            (Stage::Trip(source), Event::Reported) => {
+                // A daemon that is killed and started again must not begin to move anew.
+                self.saves.urgent = true;
+                self.conclude(index, now, source)
+            }
             (Stage::Audited(source), Event::Reported) => self.said(index, now, source),
             (Stage::Window(source), Event::Reported) => self.behind(index, now, source),
             _ => return false,
         };
         self.stand(index, stage);
-        self.release(index)
+        // What is to be saved at once any lane may save.
+        self.release(index) || (!urgent && self.saves.urgent)
     }
 
     fn stand(&mut self, index: usize, stage: Stage) {
@@ -106,13 +111,14 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                     Mode::Forever => self.rest(),
                 }
             }
-            (Phase::Keeping { .. }, Event::Saved) => {
-                self.saves.begin(now.mono);
-                if self.stopped {
+            (Phase::Keeping { midway }, Event::Saved) => {
+                if !self.stopped {
+                    self.rest()
+                } else if self.saves.unsaved {
+                    Phase::Keeping { midway: *midway } // ordered while it was written
+                } else {
                     self.left = self.tally.close(now);
                     Phase::Leaving
-                } else {
-                    self.rest()
                 }
             }
             (Phase::Leaving, Event::Reported) => Phase::Over,
@@ -305,8 +311,6 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             Some(Answer::Move) => Stage::Move(source, what),
             Some(Answer::Trips) => {
                 state.fate = Fate::Held;
-                // A daemon that is killed and started again must not begin to move anew.
-                self.saves.urgent = true;
                 Stage::Trip(source)
             }
             Some(Answer::Tripped) | None => {
@@ -341,6 +345,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             if let Some(device) = state.device {
                 self.devices.moved(device);
             }
+            // A daemon that is killed again and again must not have a breaker of its own each time.
+            self.saves.urgent = true;
             self.totals.moved = self.totals.moved.saturating_add(1);
         }
         if !self.tally.is_due(now.mono) {

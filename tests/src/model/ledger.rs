@@ -122,6 +122,7 @@ impl Ledger {
             Order::Resume => self.paused = None,
             Order::Rearm(device) => {
                 self.unsaved |= !self.stopped;
+                self.urgent = true;
                 if let Some(breaker) = self.breakers.get_mut(usize::from(device.0)) {
                     *breaker = Breaker::default();
                 }

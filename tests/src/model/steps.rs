@@ -25,6 +25,7 @@ impl Ledger {
                 assert!(self.now.mono < *until, "a wait lies in the future");
                 let rests = !self.sweeping && self.began.is_some() && *until < Mono::FAR;
                 if rests && self.unsaved && !paused && self.conf.mode == Mode::Forever {
+                    assert!(!self.urgent, "a move, a trip and a re-arming are saved at once");
                     let within = *until <= self.now.mono.after(SAVE_EVERY);
                     assert!(within, "what a pass has left unsaved is saved within a minute");
                 }
@@ -39,20 +40,22 @@ impl Ledger {
             }
             Step::Save => {
                 assert_eq!(self.conf.mode, Mode::Forever, "a single pass keeps nothing");
-                assert!(self.unsaved || self.stopped, "there is nothing to save");
                 let account = &mut self.accounts[place];
                 if !account.saving {
+                    assert!(self.unsaved || self.stopped, "there is nothing to save");
                     let since = self.saved.map(|at| self.now.mono.since(at));
                     let soon = since.is_some_and(|since| since < SAVE_EVERY);
                     assert!(!soon || self.urgent || self.stopped, "saved after {since:?}");
                     (self.saved, self.urgent) = (Some(self.now.mono), false);
+                    // What changes while it is written is saved later.
+                    self.unsaved &= !self.stopped && self.sweeping;
                 }
                 account.saving = !taken;
-                if taken && (self.stopped || !self.sweeping) {
-                    self.unsaved = false;
-                }
             }
             Step::Walk(device) => {
+                let late = self.urgent && self.conf.mode == Mode::Forever;
+                let began = self.accounts[place].begun || self.stopped;
+                assert!(!late || began, "a move, a trip and a re-arming are saved before all else");
                 let disk = self.disks.get(usize::from(device.0));
                 for (other, account) in self.accounts.iter().enumerate() {
                     let theirs =
@@ -95,8 +98,8 @@ impl Ledger {
                     assert!(!breaker.tripped, "a trip is said once");
                     assert_eq!(breaker.moved, MOVES, "tripped before the limit");
                     breaker.tripped = true;
-                    self.urgent = true;
                 }
+                self.urgent |= taken;
                 account.tripping = !taken;
             }
             Report::Audited(audited) => {
@@ -131,7 +134,7 @@ impl Ledger {
                     account.cleared = false;
                     account.confirmed = false;
                     account.allowed = false;
-                    account.moved = false;
+                    self.urgent |= std::mem::take(&mut account.moved);
                 }
             }
             Report::Window(window) => {
