@@ -103,10 +103,46 @@ impl<const ROWS: usize, const MORE: usize> Ledger<ROWS, MORE> {
         self.rows.push(row).is_ok()
     }
 
-    /// Puts back what was kept of a finding that was left out.
-    #[must_use]
-    pub fn restore_left_out(&mut self, left_out: LeftOut) -> bool {
-        self.more.push(left_out).is_ok()
+    /// Puts back what was kept of a finding that was left out. Where there is no room for it, a later
+    /// version kept more of them: it counts on.
+    pub fn restore_left_out(&mut self, left_out: LeftOut) {
+        if self.more.push(left_out).is_err() {
+            let [this, _] = &mut self.beyond;
+            *this = this.saturating_add(1);
+        }
+    }
+
+    /// Takes in a row of a file that was not there, or could not be read, when this ledger began. True: it
+    /// is the last row now, and its words are wanted.
+    pub fn adopt(&mut self, old: Row) -> bool {
+        self.changed = true;
+        // This pass may have met it before anybody knew of it.
+        let old = Row { pass: self.pass, ..old };
+        if let Some(row) = self.find(old.key).and_then(|number| self.rows.get_mut(number)) {
+            if row.closed.is_none() && old.closed.is_none() {
+                let apart = old.last < row.first;
+                let both = row.times.saturating_add(old.times);
+                row.times = if apart { both } else { row.times.max(old.times) };
+                row.first = row.first.min(old.first);
+            }
+            return false;
+        }
+        if self.rows.push(old).is_err() {
+            if old.closed.is_none() && self.more.iter().all(|it| it.key != old.key) {
+                self.leave_out(&old);
+            }
+            return false;
+        }
+        self.more.retain(|it| it.key != old.key);
+        true
+    }
+
+    /// Takes in, from such a file, what was kept of a finding that was left out.
+    pub fn adopt_left_out(&mut self, old: LeftOut) {
+        if self.find(old.key).is_none() && self.more.iter().all(|it| it.key != old.key) {
+            self.changed = true;
+            self.restore_left_out(LeftOut { pass: self.pass, ..old });
+        }
     }
 
     /// Puts back what a file's head says.
@@ -214,10 +250,7 @@ impl<const ROWS: usize, const MORE: usize> Ledger<ROWS, MORE> {
 
     fn leave_out(&mut self, row: &Row) {
         let Row { key, device, pass, depth, .. } = *row;
-        if self.more.push(LeftOut { key, device, pass, depth }).is_err() {
-            let [this, _] = &mut self.beyond;
-            *this = this.saturating_add(1);
-        }
+        self.restore_left_out(LeftOut { key, device, pass, depth });
     }
 
     /// The row that gives way to a new one: the closed one that was closed first, or else the open

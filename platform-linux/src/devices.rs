@@ -8,6 +8,7 @@ use rustix::fs::{major, makedev, minor};
 
 use crate::error::Error;
 use crate::listing::names;
+use crate::mount::look;
 
 /// Devices at most: the auditor numbers them in 16 bits.
 pub const DEVICES_MAX: usize = 4096;
@@ -34,6 +35,13 @@ impl DeviceDir {
     pub fn new(path: PathBuf, mount_check: bool) -> Self {
         let disk = fs::metadata(&path).map_or(0, |found| disk_of(Path::new("/sys"), found.dev()));
         Self { path, mount_check, disk }
+    }
+
+    /// Whether containers are there to be seen: a directory where nothing is mounted looks like a device
+    /// that is empty.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.path.join("containers").is_dir() && (!self.mount_check || look(&self.path).mounted)
     }
 }
 

@@ -14,7 +14,7 @@ use martlet_core::breaker::Breaker;
 use martlet_core::cursor::{Bad, Disk, Entry, Head, Name, Place, sum};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
-use self::file::{Kept, read_entries};
+use self::file::{Kept, open, read_entries};
 use crate::walk::Position;
 
 /// What was read.
@@ -62,7 +62,7 @@ impl Store {
     /// What was saved last, for others than the daemon: nothing is set aside, said or changed.
     #[must_use]
     pub fn peek(&self) -> Option<Saved> {
-        File::open(self.file()).and_then(|mut file| read(&mut file)).ok()?.ok()
+        open(self.file()).and_then(|mut file| read(&mut file)).ok()?.ok()
     }
 
     /// Saves it. That this cannot be done is said once, until it can be done again.

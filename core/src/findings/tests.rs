@@ -155,6 +155,43 @@ fn the_longest_closed_gives_way_then_the_longest_unmet() {
 }
 
 #[test]
+fn what_a_file_knew_is_taken_in_and_nothing_is_known_twice() {
+    let mut before = Ledger::<8, 2>::default();
+    before.begin(false);
+    for key in 1..=4 {
+        let _ = before.note(at(5), &stat(key, Verdict::Damaged));
+    }
+    let _ = before.note(at(6), &stat(4, Verdict::Sound));
+    let mut ledger = Ledger::<3, 1>::default();
+    ledger.begin(false);
+    let _ = ledger.note(at(9), &stat(2, Verdict::Damaged));
+    let _ = ledger.take_changed();
+    let taken: List<bool> = before.rows().iter().map(|row| ledger.adopt(*row)).collect();
+    assert_eq!(
+        taken,
+        [true, false, true, false],
+        "one is known, and for the last there is no room"
+    );
+    let row = ledger.rows()[0];
+    assert_eq!((row.key, row.first, row.last, row.times), (Key(2), at(5), at(9), 2));
+    assert!(ledger.take_changed());
+    // The same file again.
+    let taken: List<bool> = before.rows().iter().map(|row| ledger.adopt(*row)).collect();
+    assert_eq!((taken.iter().any(|it| *it), ledger.open()), (false, 3));
+    assert_eq!(ledger.rows()[0].times, 2, "seen at the same time: the same sights");
+    let _ = ledger.walked(at(10), SDA);
+    assert_eq!(ledger.open(), 3, "this pass may have met them before they were known");
+    ledger.begin(false);
+    let _ = ledger.walked(at(11), SDA);
+    assert_eq!(ledger.open(), 0);
+    for (key, open) in [(1, 0), (7, 1), (8, 2), (8, 3)] {
+        let (device, depth) = (SDA, Depth::Stat);
+        ledger.adopt_left_out(LeftOut { key: Key(key), device, pass: 1, depth });
+        assert_eq!(ledger.open(), open, "left out: {key}");
+    }
+}
+
+#[test]
 fn nothing_to_save_while_nothing_changes() {
     let mut ledger = Small::default();
     pass(&mut ledger, 1, &[(1, Verdict::Sound)]);

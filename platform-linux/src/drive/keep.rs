@@ -154,19 +154,23 @@ impl<const LANES: usize> Drive<LANES> {
         }
     }
 
-    /// A pass has ended: tells which devices were seen whole.
+    /// A pass has ended: tells which devices were seen whole. One that is away may look like an empty one.
     fn whole(&self, targets: &[Target], findings: &Findings) {
-        let auditor = self.lock();
-        for (target, row) in targets.iter().zip(0..) {
+        let past: Vec<_> = {
+            let auditor = self.lock();
+            (0..).zip(targets).map(|(row, _)| auditor.past(Device(row))).collect()
+        };
+        for (target, past) in targets.iter().zip(past) {
             // A part of a device is not all of it.
-            if matches!(target, Target::Device(_))
-                && auditor.past(Device(row)).is_some_and(|past| past.done && !past.skipped)
-            {
+            let Target::Device(device) = target else { continue };
+            if !device.is_there() {
+                continue;
+            }
+            if past.is_some_and(|past| past.done && !past.skipped) {
                 findings.walked(target.path());
             }
+            findings.look_aside(target.path());
         }
-        drop(auditor);
-        findings.look_aside();
     }
 
     pub(super) fn list_devices(&self, lane: Lane) -> Turn<'_, LANES> {

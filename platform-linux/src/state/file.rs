@@ -1,11 +1,12 @@
 //! One file of the state directory: replaced as a whole, or set aside.
 //!
 //! A temporary file is synced before it takes the name, so a crash leaves the old file or the new
-//! one. A place that cannot be written costs one warning, and the auditor goes on without.
+//! one. A place that cannot be written costs one warning, and the auditor goes on without. What could
+//! not be read is not replaced but set aside: the next who asks the disk may get it.
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use martlet_core::cursor::{Bad, sum};
 use martlet_core::event::Event;
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::devices::DEVICES_MAX;
 use crate::error::Error;
@@ -21,6 +23,12 @@ use crate::event::say;
 /// Characters of a conf's name that stand in the name of its files, for people.
 const STEM_MAX: usize = 32;
 
+/// Tries to read a file that the disk does not give.
+const READS: u32 = 3;
+
+/// Its inode, and when that was last changed.
+type Stamp = (u64, i64, i64);
+
 /// A file of the state directory.
 #[derive(Debug)]
 pub(super) struct Kept {
@@ -28,6 +36,10 @@ pub(super) struct Kept {
     mode: u32,
     /// It was said that it cannot be written.
     said: AtomicBool,
+    /// It is there and could not be read.
+    unread: AtomicBool,
+    /// Which file it was when it was loaded, if there was one.
+    loaded: OnceLock<Option<Stamp>>,
     /// Locked by the one who writes it, where more than one might.
     claimed: OnceLock<File>,
 }
@@ -41,7 +53,9 @@ impl Kept {
         let stem: String = stem.unwrap_or_default().chars().take(STEM_MAX).collect();
         let whole = sum(0, absolute.as_os_str().as_bytes());
         let path = place.join(format!("{stem}-{whole:016x}.{ending}"));
-        Self { path, mode, said: AtomicBool::new(false), claimed: OnceLock::new() }
+        let [said, unread] = [(); 2].map(|()| AtomicBool::new(false));
+        let (loaded, claimed) = (OnceLock::new(), OnceLock::new());
+        Self { path, mode, said, unread, loaded, claimed }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -73,18 +87,50 @@ impl Kept {
     /// said, and what is `Bad` is set aside.
     pub(super) fn load<T>(
         &self,
-        read: impl FnOnce(&mut File) -> io::Result<Result<T, Bad>>,
+        read: impl Fn(&mut File) -> io::Result<Result<T, Bad>>,
     ) -> Option<T> {
-        match File::open(&self.path).and_then(|mut file| read(&mut file)) {
-            Ok(Ok(found)) => return Some(found),
-            Ok(Err(bad)) => self.set_aside(bad),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                let error = Error::new("read", &self.path, error);
-                say(Event::StateUnreadable, format_args!("{error}"));
+        let _first = self.loaded.set(self.stamp());
+        for left in (0..READS).rev() {
+            match open(&self.path).and_then(|mut file| read(&mut file)) {
+                Ok(Ok(found)) => return Some(found),
+                Ok(Err(bad)) => {
+                    self.set_aside(bad);
+                    return None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+                Err(_) if 0 < left => {}
+                Err(error) => {
+                    let error = Error::new("read", &self.path, error);
+                    say(Event::StateUnreadable, format_args!("{error}"));
+                    self.unread.store(true, Ordering::Relaxed);
+                }
             }
         }
         None
+    }
+
+    /// Whether another has written it since it was loaded, or it could not be read then.
+    pub(super) fn tells_more(&self) -> bool {
+        self.is_unread() || self.loaded.get() != Some(&self.stamp())
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        let found = fs::metadata(&self.path).ok()?;
+        Some((found.ino(), found.ctime(), found.ctime_nsec()))
+    }
+
+    fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    /// The same as [`Kept::load`], later: once, and without a word if the disk still does not give it.
+    pub(super) fn again<T>(
+        &self,
+        read: impl Fn(&mut File) -> io::Result<Result<T, Bad>>,
+    ) -> Option<T> {
+        let found = open(&self.path).and_then(|mut file| read(&mut file)).ok()?.ok()?;
+        self.unread.store(false, Ordering::Relaxed);
+        Some(found)
     }
 
     /// The same for others than who writes it: none if there is no file, and nothing is set aside.
@@ -93,7 +139,7 @@ impl Kept {
         read: impl FnOnce(&mut File) -> io::Result<Result<T, Bad>>,
     ) -> Result<Option<T>, Error> {
         let failed = |error| Error::new("read", &self.path, error);
-        let mut file = match File::open(&self.path) {
+        let mut file = match open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
@@ -156,9 +202,31 @@ impl Kept {
         let place = self.make_place()?;
         let new = self.beside(".new");
         self.write_new(&new, write).map_err(|error| Error::new("write", &new, error))?;
+        self.make_way()?;
         fs::rename(&new, &self.path).map_err(|error| Error::new("replace", &self.path, error))?;
         let synced = File::open(place).and_then(|dir| dir.sync_all());
         synced.map_err(|error| Error::new("sync", place, error))
+    }
+
+    /// What could not be read when this began is set aside before another takes its name. That this process
+    /// was short of something says nothing against it: then it is waited for.
+    fn make_way(&self) -> Result<(), Error> {
+        if !self.is_unread() || self.path.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let mut first = [0];
+        match open(&self.path).and_then(|mut file| io::Read::read(&mut file, &mut first)) {
+            Err(error) if is_shortage(&error) => return Err(Error::new("read", &self.path, error)),
+            Ok(_) | Err(_) => {}
+        }
+        let aside = self.beside(".bad");
+        let renamed = fs::rename(&self.path, &aside);
+        renamed.map_err(|error| Error::new("set aside", &self.path, error))?;
+        self.unread.store(false, Ordering::Relaxed);
+        let (file, aside) = (self.path.display(), aside.display());
+        let words = format_args!("{file} could not be read: set aside as {aside}");
+        say(Event::StateSetAside, words);
+        Ok(())
     }
 
     fn write_new(
@@ -179,6 +247,19 @@ impl Kept {
         name.push(ending);
         name.into()
     }
+}
+
+/// Opens it to be read. What is no file would be waited for.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
+}
+
+/// Whether the process lacked something, and not the disk.
+fn is_shortage(error: &io::Error) -> bool {
+    let short = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR, Errno::AGAIN];
+    error.raw_os_error().is_some_and(|it| short.iter().any(|errno| errno.raw_os_error() == it))
 }
 
 /// Reads a file of a head and of the entries that it counts, [`DEVICES_MAX`] at most.

@@ -97,6 +97,8 @@ struct Inner {
     resumed: bool,
     /// Of the row of the same number.
     words: Vec<Words>,
+    /// The file tells no more than is known here: it was read, and is no one else's.
+    own: bool,
 }
 
 /// What was found on a node.
@@ -163,7 +165,7 @@ impl Findings {
             depth: audited.depth,
             moved: audited.fate == Fate::Moved,
         };
-        let Inner { book, resumed, words } = &mut *self.lock();
+        let Inner { book, resumed, words, .. } = &mut *self.lock();
         let book = book.get_or_insert_with(|| {
             let mut book = Box::<Book>::default();
             book.begin(*resumed);
@@ -195,15 +197,18 @@ impl Findings {
         }
     }
 
-    /// Looks whether what was moved aside still lies in the quarantine.
-    pub fn look_aside(&self) {
+    /// Looks whether what was moved aside on this device, which is there, still lies in the quarantine.
+    pub fn look_aside(&self, device: &Path) {
         let Inner { book: Some(book), words, .. } = &mut *self.lock() else { return };
+        let device = DeviceKey::of(name(device));
         for (row, words) in words.iter().enumerate() {
-            let waits = book.rows().get(row).is_some_and(|it| it.moved && it.closed.is_none());
+            let waits = |it: &&Row| it.moved && it.closed.is_none() && it.device == device;
             let place = Path::new(OsStr::from_bytes(&words.action));
             // What cannot be seen for another reason may still be there.
             let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-            if waits && place.symlink_metadata().as_ref().is_err_and(gone) {
+            if book.rows().get(row).as_ref().is_some_and(waits)
+                && place.symlink_metadata().as_ref().is_err_and(gone)
+            {
                 book.purged(clock::wall(), row);
             }
         }
@@ -213,11 +218,20 @@ impl Findings {
     pub fn save(&self) {
         let Some(file) = &self.file else { return };
         let mut inner = self.lock();
-        let Inner { book: Some(book), words, .. } = &mut *inner else { return };
-        if !book.has_changed() {
+        if !inner.book.as_ref().is_some_and(|book| book.has_changed()) {
             return;
         }
-        match file.claim() {
+        let claimed = file.claim();
+        if matches!(claimed, Ok(true)) && !inner.own {
+            // A single pass may have kept its own meanwhile, or the disk gives what it did not give.
+            let there = if file.tells_more() { file.again(Inner::read) } else { None };
+            if let Some(there) = there {
+                inner.adopt(there);
+            }
+            inner.own = true;
+        }
+        let Inner { book: Some(book), words, .. } = &mut *inner else { return };
+        match claimed {
             // What could not be written has still changed.
             Ok(true) if file.save(LOSS, |out| write(book, words, out)) => {
                 let _written = book.take_changed();
@@ -299,7 +313,7 @@ impl Inner {
                 // A later version may keep more of them.
                 Ok(Entry { row, .. }) if row.closed.is_none() => {
                     let Row { key, device, pass, depth, .. } = row;
-                    let _ = book.restore_left_out(LeftOut { key, device, pass, depth });
+                    book.restore_left_out(LeftOut { key, device, pass, depth });
                 }
                 Ok(_) => {}
                 Err(bad) => return Ok(Err(bad)),
@@ -311,13 +325,22 @@ impl Inner {
                 return Ok(Err(bad));
             }
             match LeftOut::decode(&bytes, number) {
-                Ok(left_out) if book.restore_left_out(left_out) => {}
-                Ok(_) => return Ok(Err(Bad::Torn)),
+                Ok(left_out) => book.restore_left_out(left_out),
                 Err(bad) => return Ok(Err(bad)),
             }
         }
         inner.book = Some(book);
         Ok(Ok(inner))
+    }
+
+    fn adopt(&mut self, there: Self) {
+        let (Some(book), Some(other)) = (&mut self.book, there.book) else { return };
+        for (row, words) in other.rows().iter().zip(there.words) {
+            if book.adopt(*row) {
+                self.words.push(words);
+            }
+        }
+        other.left_out().iter().for_each(|it| book.adopt_left_out(*it));
     }
 
     fn is_empty(&self) -> bool {

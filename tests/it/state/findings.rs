@@ -87,6 +87,23 @@ impl Node {
         self.list()
     }
 
+    /// One pass that tells `findings`, which are saved then.
+    fn pass(&self, findings: &Arc<Findings>) {
+        let conf = Conf {
+            mode: Mode::Once,
+            interval: Duration::ZERO,
+            spacing: Duration::ZERO,
+            quarantine: false,
+            breaker: Limits { databases: 0, share: 0 },
+            deep: DeepConf::default(),
+            hash: None,
+        };
+        let ground = Ground::Devices { root: self.devices(), mount_check: false };
+        let drive: Drive<1> = Drive::new(&conf, ground, true, 1).finding(Arc::clone(findings));
+        drive.run(1, &|_| ());
+        findings.save();
+    }
+
     fn list(&self) -> List {
         read(&self.state(), Path::new(CONF)).expect("it can be read").unwrap_or_default()
     }
@@ -205,6 +222,71 @@ fn a_device_that_is_away_keeps_its_findings() {
 }
 
 #[test]
+fn a_device_that_is_not_mounted_keeps_its_findings_and_what_was_moved_from_it() {
+    let node = Node::new();
+    node.put("sda", 1, b"");
+    node.put("sda", 2, &[b'x'; 4096]);
+    node.put("sdb", 3, sound());
+    assert_eq!(node.run(1, 9, false).open, 2);
+    let (here, away) = (node.devices().join("sda"), node.root.path().join("away"));
+    fs::rename(&here, &away).expect("taken away");
+    fs::create_dir(&here).expect("the place where it was mounted");
+    assert_eq!(node.run(2, 9, false).open, 2, "an empty directory tells nothing");
+    fs::remove_dir(&here).expect("empty");
+    fs::rename(&away, &here).expect("mounted again");
+    assert_eq!(node.run(1, 9, false).open, 2);
+    fs::remove_dir_all(here.join("quarantined")).expect("purged");
+    assert_eq!(node.run(1, 9, false).open, 1);
+}
+
+#[test]
+fn what_the_disk_did_not_give_is_not_replaced_by_less() {
+    let node = Node::new();
+    node.put("sda", 1, b"");
+    let first = only(&node.run(2, 0, false)).first;
+    let file = node.findings().file().expect("kept").to_owned();
+    let kept = file.with_extension("kept");
+    for comes_back in [true, false] {
+        fs::rename(&file, &kept).expect("renamed");
+        std::os::unix::fs::symlink(&file, &file).expect("what cannot be opened");
+        let findings = Arc::new(node.findings());
+        assert_eq!(findings.open(), 0, "nobody knows of it");
+        if comes_back {
+            fs::remove_file(&file).expect("removed");
+            fs::rename(&kept, &file).expect("the disk answers again");
+        }
+        node.pass(&findings);
+        let list = node.list();
+        let found = only(&list);
+        let mut aside = file.clone().into_os_string();
+        aside.push(".bad");
+        if comes_back {
+            assert_eq!((found.first, found.times), (first, 3), "its history goes on");
+        } else {
+            assert_eq!((first < found.first, found.times), (true, 1));
+        }
+        assert_eq!(fs::read_link(aside).is_ok(), !comes_back, "and the old one is kept aside");
+    }
+}
+
+#[test]
+fn what_a_single_pass_kept_while_a_daemon_began_is_not_lost() {
+    let node = Node::new();
+    let gone = node.put("sda", 1, b"");
+    let once = Findings::of_a_pass(&node.state(), Path::new(CONF)).expect("a place");
+    let once = Arc::new(once.expect("nobody else"));
+    let daemon = Arc::new(node.findings());
+    node.pass(&once);
+    drop(once);
+    // Moved aside by that pass, say: nobody finds it again.
+    fs::remove_file(&gone).expect("removed");
+    node.put("sda", 2, b"");
+    node.pass(&daemon);
+    let list = node.list();
+    assert_eq!((list.open, list.findings.len()), (2, 2), "{list:#?}");
+}
+
+#[test]
 fn the_file_is_for_owner_and_group_and_is_left_alone_while_nothing_changes() {
     let node = Node::new();
     let path = node.put("sda", 1, b"");
@@ -232,20 +314,8 @@ fn what_could_not_be_saved_is_saved_once_there_is_a_place() {
     // A file where the directory is to be.
     fs::write(node.state(), b"").expect("a file");
     let findings = Arc::new(node.findings());
-    let conf = Conf {
-        mode: Mode::Once,
-        interval: Duration::ZERO,
-        spacing: Duration::ZERO,
-        quarantine: false,
-        breaker: Limits { databases: 0, share: 0 },
-        deep: DeepConf::default(),
-        hash: None,
-    };
-    let ground = Ground::Devices { root: node.devices(), mount_check: false };
-    let drive: Drive<1> = Drive::new(&conf, ground, true, 1).finding(Arc::clone(&findings));
-    drive.run(1, &|_| ());
+    node.pass(&findings);
     assert_eq!(findings.open(), 1);
-    findings.save();
     fs::remove_file(node.state()).expect("removed");
     findings.save();
     assert_eq!(only(&node.list()).codes, ["stat-empty-file"]);
