@@ -100,6 +100,16 @@ impl Entry {
             Some(_) | None => (self.past, self.place.clone()),
         }
     }
+
+    /// What is kept of this device, which is not there while a pass begins, or, `resumed`, goes on: it
+    /// may come back, and a breaker that tripped on it has tripped.
+    #[must_use]
+    pub fn away(self, resumed: bool) -> Self {
+        if resumed {
+            return self;
+        }
+        Self { past: self.past.next_pass(), place: Place::default(), ..self }
+    }
 }
 
 /// Why bytes are not what was written.
@@ -347,6 +357,16 @@ mod tests {
         for other in [Disk { inode: 132, ..entry.disk }, Disk { born: 0, ..entry.disk }] {
             assert_eq!(entry.now(Some(other)), (Past::default(), Place::default()));
         }
+    }
+
+    #[test]
+    fn a_device_that_is_away_keeps_its_breaker_and_no_place_of_another_pass() {
+        let entry = entry();
+        assert_eq!(entry.clone().away(true), entry, "the same pass goes on");
+        let away = entry.clone().away(false);
+        let breaker = Breaker { moved: 0, tripped: true };
+        let past = Past { breaker, databases: Some(u64::MAX), ..Past::default() };
+        assert_eq!((away.disk, away.past, away.place), (entry.disk, past, Place::default()));
     }
 
     #[test]

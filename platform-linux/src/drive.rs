@@ -113,7 +113,7 @@ pub struct Drive<const LANES: usize> {
     store: Option<Store>,
     findings: Option<Arc<Findings>>,
     coverage: Option<Arc<Coverages>>,
-    /// What a restart found, until the devices are listed.
+    /// What is kept of devices that are not listed: all of them until the first pass lists its own.
     saved: Mutex<Vec<Entry>>,
     check: CheckConf,
     /// How long the last try of a deep look may hold a lock.

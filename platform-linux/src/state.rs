@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use martlet_core::breaker::Breaker;
 use martlet_core::cursor::{Bad, Disk, Entry, Head, Name, Place, sum};
@@ -31,6 +32,7 @@ pub struct Saved {
 pub struct Store {
     file: Kept,
     conf: u64,
+    turn: Mutex<()>,
 }
 
 impl Store {
@@ -39,7 +41,7 @@ impl Store {
     #[must_use]
     pub fn new(place: &Path, conf: &Path, fingerprint: &str) -> Self {
         let file = Kept::new(place, conf, "state", 0o600);
-        Self { file, conf: sum(0, fingerprint.as_bytes()) }
+        Self { file, conf: sum(0, fingerprint.as_bytes()), turn: Mutex::new(()) }
     }
 
     /// The file.
@@ -63,6 +65,12 @@ impl Store {
     #[must_use]
     pub fn peek(&self) -> Option<Saved> {
         open(self.file()).and_then(|mut file| read(&mut file)).ok()?.ok()
+    }
+
+    /// The turn to save, which one lane has at a time, from what it looks up until it is written: two
+    /// would write into one file, or the older of two looks would be written last.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Saves it. That this cannot be done is said once, until it can be done again.

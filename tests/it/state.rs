@@ -7,12 +7,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use martlet_core::audit::{Conf, Mode, Order, Past, Report};
 use martlet_core::breaker::{Breaker, Limits};
 use martlet_core::cursor::{ENTRY_BYTES, Entry, HEAD_BYTES, Head, Name, Place};
+use martlet_platform_linux::devices::DeviceDir;
 use martlet_platform_linux::drive::{Drive, Ground, Said};
+use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::state::{Saved, Store, disk};
 
 /// A node with one device, and a place for its state.
@@ -54,17 +57,7 @@ impl Node {
     /// Runs a daemon that moves `moves` databases a pass at most until it has audited `audits`
     /// databases, or ended `passes`. The numbers of the databases, as they were audited.
     fn run(&self, fingerprint: &str, moves: u32, audits: usize, passes: u32) -> Vec<u32> {
-        let conf = Conf {
-            mode: Mode::Forever,
-            interval: Duration::ZERO,
-            spacing: Duration::ZERO,
-            quarantine: 0 < moves,
-            breaker: Limits { databases: moves, share: 1_000_000 },
-            deep: martlet_core::due::DeepConf::default(),
-            hash: None,
-        };
-        let ground = Ground::Devices { root: self.devices(), mount_check: false };
-        let drive: Drive<1> = Drive::new(&conf, ground, true, 1).keeping(self.store(fingerprint));
+        let drive = self.drive(fingerprint, moves);
         let heard = Mutex::new((Vec::new(), 0));
         drive.run(1, &|said: &Said<'_>| {
             let mut heard = heard.lock().expect("one thread");
@@ -91,6 +84,25 @@ impl Node {
             }
         });
         heard.into_inner().expect("one thread").0
+    }
+
+    fn conf(moves: u32) -> Conf {
+        Conf {
+            mode: Mode::Forever,
+            interval: Duration::ZERO,
+            spacing: Duration::ZERO,
+            quarantine: 0 < moves,
+            breaker: Limits { databases: moves, share: 1_000_000 },
+            deep: martlet_core::due::DeepConf::default(),
+            hash: None,
+        }
+    }
+
+    /// A daemon that moves `moves` databases a pass at most.
+    fn drive(&self, fingerprint: &str, moves: u32) -> Drive<1> {
+        let conf = Self::conf(moves);
+        let ground = Ground::Devices { root: self.devices(), mount_check: false };
+        Drive::new(&conf, ground, true, 1).keeping(self.store(fingerprint))
     }
 
     fn quarantined(&self) -> usize {
@@ -163,6 +175,115 @@ fn a_tripped_breaker_outlasts_a_restart_but_not_a_new_conf() {
     assert_eq!(node.quarantined(), 2, "tripped, over two more passes");
     assert!(!node.run("another", 2, 99, 1).is_empty());
     assert_eq!(node.quarantined(), 4, "a new conf has re-armed it");
+}
+
+#[test]
+fn a_tripped_breaker_outlasts_an_absence_and_a_failed_listing() {
+    for what in ["node/sda", "node"] {
+        let node = Node::new(9);
+        assert_eq!(node.run("", 2, 5, 9).len(), 5);
+        node.put("sdb", 99);
+        let (here, aside) = (node.root.path().join(what), node.root.path().join("aside"));
+        for restarts in [false, true] {
+            let ended = Mutex::new(0);
+            let drive = node.drive("", 2);
+            drive.run(1, &|said: &Said<'_>| {
+                let Report::Ended(_) = said.report else { return };
+                let mut ended = ended.lock().expect("one thread");
+                *ended += 1;
+                match *ended {
+                    1 => fs::rename(&here, &aside).expect("taken away"),
+                    2 if !restarts => fs::rename(&aside, &here).expect("put back"),
+                    _ => drive.order(Order::Stop),
+                }
+            });
+            if restarts {
+                fs::rename(&aside, &here).expect("put back");
+                assert!(!node.run("", 2, 99, 1).is_empty());
+            }
+            assert_eq!(node.quarantined(), 2, "{what} was away: it has tripped all the same");
+        }
+    }
+}
+
+#[test]
+fn a_breaker_is_rearmed_before_the_first_pass_of_a_life_too() {
+    let node = Node::new(9);
+    assert_eq!(node.run("", 2, 5, 9).len(), 5);
+    let store = || node.store("");
+    assert!(store().load().entries[0].past.breaker.tripped);
+    let drive: Drive<1> = node.drive("", 2);
+    assert_eq!(drive.rearm(Some("sdx")), None, "there is no such device");
+    assert_eq!(drive.rearm(None), Some(vec!["sda".into()]));
+    assert_eq!(drive.rearm(None), Some(Vec::new()), "it is armed");
+    assert!(!store().load().entries[0].past.breaker.tripped, "kept at once");
+    assert!(store().load().head.pass.is_some(), "the pass still goes on");
+}
+
+#[test]
+fn what_was_moved_is_counted_over_a_kill() {
+    let node = Node::new(9);
+    let drive = node.drive("", 2);
+    let audits = Mutex::new(0);
+    drive.run(1, &|said: &Said<'_>| {
+        let Report::Audited(_) = said.report else { return };
+        let mut audits = audits.lock().expect("one thread");
+        // What a kill here would leave: all that was moved before this database, and the trip before it.
+        let kept = node.store("").peek().unwrap_or_default();
+        let breaker = kept.entries.first().map(|it| it.past.breaker).unwrap_or_default();
+        let expected = [(0, false), (1, false), (2, false), (2, true)];
+        assert_eq!((breaker.moved, breaker.tripped), expected[*audits], "before audit {audits}");
+        *audits += 1;
+        if *audits == expected.len() {
+            drive.order(Order::Stop);
+        }
+    });
+    assert_eq!((*audits.lock().expect("one thread"), node.quarantined()), (4, 2));
+}
+
+#[test]
+fn lanes_that_save_beside_each_other_leave_a_whole_file() {
+    const LANES: u8 = 4;
+    let node = Node::new(0);
+    let devices: Vec<_> = (0..LANES).map(|lane| format!("sd{lane}")).collect();
+    for device in &devices {
+        (0..30).for_each(|file| node.put(device, file));
+    }
+    let target = |(name, disk): (&String, u64)| {
+        let path = node.devices().join(name);
+        Target::Device(DeviceDir { path, mount_check: false, disk })
+    };
+    let ground = Ground::Named(devices.iter().zip(1..).map(target).collect());
+    let drive: Drive<4> = Drive::new(&Node::conf(30), ground, true, 1).keeping(node.store(""));
+    let torn = AtomicBool::new(false);
+    drive.run(LANES, &|said: &Said<'_>| match said.report {
+        Report::Ended(_) => drive.order(Order::Stop),
+        Report::Audited(_) => {
+            // Whenever a kill comes, there is a whole file. A panic here would be waited for.
+            let store = node.store("");
+            let is_there = store.file().exists();
+            torn.fetch_or(is_there && store.peek().is_none(), Ordering::Relaxed);
+        }
+        Report::Began(_)
+        | Report::Hit(..)
+        | Report::Tripped(_)
+        | Report::Window(_)
+        | Report::Leaving(_) => {}
+    });
+    let moved: Vec<_> =
+        node.store("").load().entries.iter().map(|it| it.past.breaker.moved).collect();
+    assert_eq!((torn.into_inner(), moved), (false, vec![30; LANES.into()]));
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let node = Node::new(3);
+    let store = node.store("");
+    store.save(&saved());
+    fs::remove_file(store.file()).expect("removed");
+    nix::unistd::mkfifo(store.file(), nix::sys::stat::Mode::S_IRWXU).expect("made");
+    assert_eq!(node.run("", 0, 99, 1), [0, 1, 2]);
+    assert!(store.peek().is_some(), "it was set aside, and a file made");
 }
 
 fn saved() -> Saved {

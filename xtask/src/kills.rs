@@ -296,8 +296,7 @@ impl Node {
         for ages in self.ages()?.ok_or("no coverage was kept")? {
             // A device whose way was lost is told as such, and the next pass is whole.
             let Oldest { passes, never, .. } = ages.stat.oldest;
-            let is_lost = never && !earlier.is_empty();
-            if passes != 0 && !is_lost {
+            if passes != 0 && !never {
                 return Err(format!("a device was left out: {ages:?}"));
             }
         }

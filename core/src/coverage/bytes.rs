@@ -44,6 +44,8 @@ pub struct Head {
     pub time: KeptTime,
     /// The turns for deep audits of that pass.
     pub turns: Turns,
+    /// So many of the entries, the last ones, are of devices that are not there.
+    pub away: u32,
 }
 
 /// What is kept of a device.
@@ -74,6 +76,7 @@ impl Head {
         out.put(&self.time.known.to_le_bytes());
         out.put(&self.time.wall.as_micros().to_le_bytes());
         put_turns(&mut out, self.turns);
+        out.put(&self.away.to_le_bytes());
         seal(&mut bytes, 0);
         bytes
     }
@@ -95,6 +98,7 @@ impl Head {
                 wall: Wall::from_micros(i64::from_le_bytes(read.take())),
             },
             turns: take_turns(&mut read),
+            away: u32::from_le_bytes(read.take()),
         })
     }
 }

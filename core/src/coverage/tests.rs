@@ -175,7 +175,7 @@ fn what_was_written_is_read_back_and_no_byte_changes_unseen() {
     let time = KeptTime { at: 5, known: 3, wall: Wall::from_micros(-1) };
     let turns = Turns::of([1, 2, 3]);
     let spent = Some(Duration::from_nanos(u64::MAX));
-    let head = Head { entries: 12, pass: 4, ended: true, spent, time, turns };
+    let head = Head { entries: 12, pass: 4, ended: true, spent, time, turns, away: 2 };
     assert_eq!(Head::decode(&head.encode()), Ok(head));
     for place in 0..ENTRY_BYTES {
         let mut bytes = entry().encode(3);

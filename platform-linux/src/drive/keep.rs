@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use martlet_core::audit::{Conf, Device, Event, Lane, Report};
 use martlet_core::coverage::Wanted;
@@ -79,31 +79,30 @@ impl<const LANES: usize> Drive<LANES> {
         Self { coverage: Some(coverage), ..self }
     }
 
-    /// Saves what is kept of each device; nothing if they were not listed yet.
+    /// Saves what is kept of each device; nothing if there was none.
     pub(super) fn save(&self) {
         if let Some(findings) = &self.findings {
             findings.save();
         }
         let Some(store) = &self.store else { return };
+        let _turn = store.turn();
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let (head, entries, turns) = {
             let auditor = self.lock();
             let kept = self.kept();
-            let entries: Vec<Entry> = targets
-                .iter()
-                .zip(kept.iter())
-                .zip(0..)
-                .filter_map(|((target, mark), row)| {
-                    Some(Entry {
-                        name: state::name(target.path()),
-                        disk: mark.disk.unwrap_or_default(),
-                        past: auditor.past(Device(row))?,
-                        place: mark.sure.clone(),
-                    })
+            let listed = targets.iter().zip(kept.iter()).zip(0..).filter_map(|(it, row)| {
+                let (target, mark) = it;
+                Some(Entry {
+                    name: state::name(target.path()),
+                    disk: mark.disk.unwrap_or_default(),
+                    past: auditor.past(Device(row))?,
+                    place: mark.sure.clone(),
                 })
-                .collect();
-            let head = Head { pass: auditor.spent(clock::now()), ..Head::default() };
-            (head, entries, auditor.turns())
+            });
+            let entries: Vec<Entry> = listed.chain(self.away().iter().cloned()).collect();
+            // Before it has begun, a pass that goes on has taken as long as it had.
+            let pass = auditor.spent(clock::now()).or_else(|| auditor.resumed());
+            (Head { pass, ..Head::default() }, entries, auditor.turns())
         };
         if entries.is_empty() {
             return;
@@ -115,6 +114,11 @@ impl<const LANES: usize> Drive<LANES> {
             }
         }
         store.save(&Saved { head, entries });
+    }
+
+    /// What is kept of devices that are not listed.
+    pub(super) fn away(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes what is said: among the findings, and for the coverage.
@@ -188,11 +192,10 @@ impl<const LANES: usize> Drive<LANES> {
         let mut listed = self.targets.write().unwrap_or_else(PoisonError::into_inner);
         let mut auditor = self.lock();
         let mut kept = self.kept();
-        let mut known: HashMap<cursor::Name, Entry> =
-            std::mem::take(&mut *self.saved.lock().unwrap_or_else(PoisonError::into_inner))
-                .into_iter()
-                .map(|entry| (entry.name.clone(), entry))
-                .collect();
+        let mut known: HashMap<cursor::Name, Entry> = std::mem::take(&mut *self.away())
+            .into_iter()
+            .map(|entry| (entry.name.clone(), entry))
+            .collect();
         for ((target, mark), row) in listed.iter().zip(kept.iter()).zip(0..) {
             let Some(past) = auditor.past(Device(row)) else { continue };
             let (name, disk) = (state::name(target.path()), mark.disk.unwrap_or_default());
@@ -210,6 +213,7 @@ impl<const LANES: usize> Drive<LANES> {
             kept.push(Mark { disk, sure, ..Mark::default() });
             let _ = auditor.handle(lane, now, Event::Device { disk: number, past });
         }
+        *self.away() = away(known.into_values(), resumed);
         if let Some(coverage) = &self.coverage {
             let covered = covered.into_iter().take(super::DEVICES_MAX);
             coverage.list(covered.map(|(name, disk, midway)| (name, disk, midway && resumed)));
@@ -220,6 +224,18 @@ impl<const LANES: usize> Drive<LANES> {
         }
         Turn { auditor, now }
     }
+}
+
+/// What is kept of devices that are not there, or could not be listed: as many as could be there, first
+/// those that nothing may be moved from.
+fn away(known: impl Iterator<Item = Entry>, resumed: bool) -> Vec<Entry> {
+    let mut away: Vec<Entry> = known.map(|entry| entry.away(resumed)).collect();
+    away.sort_by(|one, other| {
+        let rank = |it: &Entry| !it.past.breaker.tripped;
+        rank(one).cmp(&rank(other)).then_with(|| one.name.cmp(&other.name))
+    });
+    away.truncate(super::DEVICES_MAX);
+    away
 }
 
 /// What a configuration asks for, as far as it is about how often.
@@ -245,6 +261,45 @@ fn say_overdue(coverage: &Coverages, targets: &[Target]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use martlet_core::audit::Mode;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn who_saves_looks_only_when_its_turn_has_come() {
+        let place = tempfile::tempdir().expect("a directory");
+        let store = || Store::new(place.path(), Path::new("/etc/swift/a.conf"), "");
+        let sda = cursor::Name::from_slice(b"sda").expect("short");
+        let entries = vec![Entry { name: sda, ..Entry::default() }];
+        store().save(&Saved { entries, ..Saved::default() });
+        let conf = Conf {
+            mode: Mode::Forever,
+            interval: Duration::ZERO,
+            spacing: Duration::ZERO,
+            quarantine: false,
+            breaker: martlet_core::breaker::Limits { databases: 0, share: 0 },
+            deep: martlet_core::due::DeepConf::default(),
+            hash: None,
+        };
+        let ground = Ground::Named(Vec::new());
+        let drive: Drive<1> = Drive::new(&conf, ground, false, 1).keeping(store());
+        let (say, hear) = mpsc::channel();
+        std::thread::scope(|threads| {
+            let turn = drive.store.as_ref().map(Store::turn);
+            threads.spawn(|| {
+                drive.save();
+                say.send(()).expect("heard");
+            });
+            hear.recv_timeout(Duration::from_millis(100)).expect_err("another has the turn");
+            for entry in drive.away().iter_mut() {
+                entry.past.breaker.tripped = true;
+            }
+            drop(turn);
+            hear.recv().expect("it has its turn");
+        });
+        let kept = store().peek().expect("a whole file");
+        assert!(kept.entries.iter().all(|entry| entry.past.breaker.tripped), "{kept:?}");
+    }
 
     #[test]
     fn what_waits_on_the_shelf_is_never_behind_the_place_that_is_kept() {

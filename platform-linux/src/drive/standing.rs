@@ -1,5 +1,6 @@
 //! Where a drive stands, for those who ask while it runs.
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -123,9 +124,11 @@ impl<const LANES: usize> Drive<LANES> {
     pub fn rearm(&self, wanted: Option<&str>) -> Option<Vec<OsString>> {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let (mut rearmed, mut found) = (Vec::new(), wanted.is_none());
+        let is_wanted =
+            |name: &OsStr| wanted.is_none_or(|wanted| Path::new(wanted) == Path::new(name));
         for (target, row) in targets.iter().zip(0..) {
             let name = target.path().file_name().unwrap_or_default();
-            if wanted.is_some_and(|wanted| Path::new(wanted) != Path::new(name)) {
+            if !is_wanted(name) {
                 continue;
             }
             found = true;
@@ -134,6 +137,20 @@ impl<const LANES: usize> Drive<LANES> {
                 self.order(Order::Rearm(Device(row)));
                 rearmed.push(name.to_owned());
             }
+        }
+        drop(targets);
+        let before = rearmed.len();
+        for entry in self.away().iter_mut() {
+            let name = OsStr::from_bytes(&entry.name);
+            if is_wanted(name) {
+                found = true;
+                if std::mem::take(&mut entry.past.breaker).tripped {
+                    rearmed.push(name.to_owned());
+                }
+            }
+        }
+        if before < rearmed.len() {
+            self.save();
         }
         found.then_some(rearmed)
     }

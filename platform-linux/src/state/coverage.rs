@@ -20,6 +20,7 @@ use martlet_core::walk::Floor;
 
 use super::file::{Kept, read_entries};
 use crate::clock;
+use crate::devices::DEVICES_MAX;
 use crate::error::Error;
 
 const ENDING: &str = "coverage";
@@ -53,9 +54,15 @@ struct Inner {
     turns: Turns,
     wanted: Wanted,
     rows: Vec<Entry>,
+    /// Of devices that the last pass did not find, or could not list: they may come back.
+    away: Vec<Entry>,
 }
 
 impl Inner {
+    fn each(&mut self, deed: impl Fn(&mut Coverage)) {
+        self.rows.iter_mut().chain(&mut self.away).for_each(|row| deed(&mut row.coverage));
+    }
+
     fn moment(&self, now: Now) -> Moment {
         let ended = self.pass.saturating_sub(u32::from(!self.ended));
         Moment { ended, at: self.own.at(now.mono), known: self.own.known() }
@@ -63,11 +70,13 @@ impl Inner {
 
     fn of(read: Option<(Head, Vec<Entry>)>, now: Now) -> Self {
         let own = Own::new(read.as_ref().map(|(head, _)| head.time), now);
-        let (head, rows) = read.unwrap_or_default();
+        let (head, mut rows) = read.unwrap_or_default();
+        let away = usize::try_from(head.away).unwrap_or(usize::MAX);
+        let away = rows.split_off(rows.len().saturating_sub(away));
         // Before the first pass there is none in progress.
         let ended = head.ended || head.pass == 0;
         let Head { pass, spent, turns, .. } = head;
-        Self { own, pass, ended, spent, turns, wanted: Wanted::default(), rows }
+        Self { own, pass, ended, spent, turns, wanted: Wanted::default(), rows, away }
     }
 
     fn ages(&self, now: Now) -> Vec<Ages> {
@@ -107,7 +116,7 @@ impl Coverages {
     pub fn resume(&self, spent: Option<Duration>) -> Turns {
         let mut inner = self.lock();
         if spent.is_some() && inner.spent != spent {
-            inner.rows.iter_mut().for_each(|row| row.coverage.hit(Floor::Device));
+            inner.each(|coverage| coverage.hit(Floor::Device));
         }
         inner.turns
     }
@@ -123,10 +132,19 @@ impl Coverages {
         if resumed && !inner.ended {
             return;
         }
-        inner.pass = inner.pass.saturating_add(1);
+        // The cursor is of a pass that this says has ended: what is passed over now was audited then.
+        let again = resumed && inner.pass != 0;
+        if !again {
+            inner.pass = inner.pass.saturating_add(1);
+        }
         inner.ended = false;
         let now = inner.moment(clock::now());
-        inner.rows.iter_mut().for_each(|row| row.coverage.begin(now));
+        inner.each(|coverage| {
+            coverage.begin(now);
+            if again {
+                coverage.hit(Floor::Device);
+            }
+        });
     }
 
     /// The devices of the pass: their names, what these stand for, if that can be seen, and whether the
@@ -134,12 +152,19 @@ impl Coverages {
     pub fn list(&self, devices: impl Iterator<Item = (Name, Option<Disk>, bool)>) {
         let mut inner = self.lock();
         let now = inner.moment(clock::now());
-        let mut known = std::mem::take(&mut inner.rows);
+        let mut before = [std::mem::take(&mut inner.rows), std::mem::take(&mut inner.away)];
         inner.rows = devices
             .map(|(name, disk, midway)| {
                 let is_it = |row: &Entry| row.name == name && disk.is_none_or(|it| it == row.disk);
-                if let Some(found) = known.iter().position(is_it) {
-                    return known.swap_remove(found);
+                for known in &mut before {
+                    if let Some(found) = known.iter().position(is_it) {
+                        let mut row = known.swap_remove(found);
+                        // An empty directory stands where the disk was.
+                        if disk.is_none() && row.disk != Disk::default() {
+                            row.coverage.hit(Floor::Device);
+                        }
+                        return row;
+                    }
                 }
                 let mut coverage = Coverage::new(now);
                 if midway {
@@ -148,6 +173,8 @@ impl Coverages {
                 Entry { name, disk: disk.unwrap_or_default(), coverage }
             })
             .collect();
+        let room = DEVICES_MAX.saturating_sub(inner.rows.len());
+        inner.away = before.into_iter().flatten().take(room).collect();
     }
 
     /// A database of a device was audited.
@@ -199,12 +226,24 @@ impl Coverages {
     pub fn save(&self, spent: Option<Duration>, turns: Turns) -> bool {
         let Some(file) = &self.file else { return true };
         let inner = self.lock();
-        let entries = u32::try_from(inner.rows.len()).unwrap_or(u32::MAX);
-        let time = inner.own.kept(clock::now());
-        let head = Head { entries, pass: inner.pass, ended: inner.ended, spent, time, turns };
+        let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
+        let head = Head {
+            entries: count(inner.rows.len() + inner.away.len()),
+            pass: inner.pass,
+            ended: inner.ended,
+            spent,
+            time: inner.own.kept(clock::now()),
+            turns,
+            away: count(inner.away.len()),
+        };
         file.save("a restart will begin the pass anew", |out| {
             out.write_all(&head.encode())?;
-            inner.rows.iter().zip(0..).try_for_each(|(it, at)| out.write_all(&it.encode(at)))
+            inner
+                .rows
+                .iter()
+                .chain(&inner.away)
+                .zip(0..)
+                .try_for_each(|(it, at)| out.write_all(&it.encode(at)))
         })
     }
 

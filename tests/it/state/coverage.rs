@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use martlet_core::audit::{Conf, Mode, Order, Report};
 use martlet_core::breaker::Limits;
+use martlet_core::coverage::{HEAD_BYTES, Head};
 use martlet_core::due::{DeepConf, Which};
+use martlet_core::time::Wall;
 use martlet_platform_linux::drive::{Drive, Ground, Said, wanted};
 use martlet_platform_linux::state::Store;
 use martlet_platform_linux::state::coverage::{Ages, Coverages, ages};
 use martlet_tests::fixtures::named;
 
 const CONF: &str = "/etc/swift/container-server.conf";
+const HOUR: i64 = 3600;
 const DIGITS: &str = "0123456789abcdef";
 
 struct Node {
@@ -221,4 +224,49 @@ fn deep_audits_are_told_once_all_had_their_turn() {
     let deep = ages[0].deep.expect("wanted");
     assert!(deep.oldest.never && !deep.overdue, "two seconds of a fortnight: {ages:?}");
     assert_eq!(never.kept().expect("kept")[0].deep.map(|it| it.oldest.never), Some(true));
+}
+
+#[test]
+fn a_device_that_was_away_has_waited_all_the_while() {
+    for mount_point_stays in [false, true] {
+        let node = Node::new();
+        node.fill("sdb");
+        assert_eq!(told(&node.run(99, 1).ages()), (0, false, false));
+        let (here, away) = (node.devices().join("sdb"), node.root.path().join("away"));
+        fs::rename(&here, &away).expect("unplugged");
+        if mount_point_stays {
+            fs::create_dir(&here).expect("made");
+        }
+        // In one life, and over restarts; and not a word of what is not there.
+        let count = 1 + usize::from(mount_point_stays);
+        for passes in [2, 1] {
+            assert_eq!(node.run(99, passes).ages().len(), count);
+            assert_eq!(node.kept().map(|ages| ages.len()), Some(count));
+        }
+        let _empty = fs::remove_dir(&here);
+        fs::rename(&away, &here).expect("plugged in");
+        let ages = node.run(1, 9).ages();
+        let age = ages.iter().find(|it| it.name.as_slice() == b"sdb").expect("it is back").stat;
+        assert_eq!((age.oldest.passes, age.oldest.never, age.overdue), (3, false, true));
+    }
+}
+
+#[test]
+fn a_cursor_of_a_pass_that_has_ended_since_tells_nothing_of_the_way_there() {
+    let node = Node::new();
+    let _broken_off = node.run(9, 9);
+    let cursor = fs::read(node.file("state")).expect("there");
+    let _whole = node.run(99, 1);
+    // Killed between the two saves at the end of the pass, then off for an hour.
+    fs::write(node.file("state"), cursor).expect("written");
+    let mut bytes = fs::read(node.file("coverage")).expect("there");
+    let head: &mut [u8; HEAD_BYTES] = bytes.first_chunk_mut().expect("a head");
+    let mut read = Head::decode(head).expect("whole");
+    read.time.wall = Wall::from_micros(read.time.wall.as_micros() - HOUR * 1_000_000);
+    *head = read.encode();
+    fs::write(node.file("coverage"), bytes).expect("written");
+    let oldest = node.run(99, 1).ages()[0].stat.oldest;
+    assert_eq!((oldest.passes, oldest.never), (0, false), "it ended, and was whole");
+    let hour = Duration::from_secs(HOUR.unsigned_abs());
+    assert!(oldest.age.is_some_and(|age| hour <= age), "half was audited an hour ago: {oldest:?}");
 }
