@@ -19,6 +19,7 @@ pub use self::row::{Closed, DeviceKey, Key, LeftOut, Noted, Row, Sight};
 use self::row::{Meaning, meaning};
 use crate::audit::Depth;
 use crate::time::Wall;
+use crate::verdict::Verdict;
 
 /// Findings: `ROWS` with all that is known of them, of `MORE` only that they are open, of all
 /// others their number.
@@ -219,15 +220,20 @@ impl<const ROWS: usize, const MORE: usize> Ledger<ROWS, MORE> {
             return Noted::SeenLessDeep(number);
         }
         (row.depth, row.moved) = (sight.depth, sight.moved);
+        row.misplaced = sight.verdict == Verdict::Misplaced;
         Noted::Seen(number)
     }
 
     fn open_new(&mut self, now: Wall, sight: &Sight) -> Noted {
         let new = Row::new(now, self.pass, sight);
         let left = self.more.iter().position(|it| it.key == sight.key);
-        let number = match self.rows.push(new) {
-            Ok(()) => self.rows.len().checked_sub(1),
-            Err(_) => self.give_way(),
+        let number = if new.misplaced && self.has_enough_misplaced() {
+            None
+        } else {
+            match self.rows.push(new) {
+                Ok(()) => self.rows.len().checked_sub(1),
+                Err(_) => self.give_way(),
+            }
         };
         if let Some(number) = number {
             if let Some(left) = left {
@@ -246,6 +252,13 @@ impl<const ROWS: usize, const MORE: usize> Ledger<ROWS, MORE> {
             None => self.leave_out(&new),
         }
         Noted::Nothing
+    }
+
+    /// A wrong hash path in `swift.conf` makes all of a node's databases misplaced: half of the rows are
+    /// for what else is wrong with any.
+    fn has_enough_misplaced(&self) -> bool {
+        let open = |row: &&Row| row.misplaced && row.closed.is_none();
+        ROWS.div_ceil(2) <= self.rows.iter().filter(open).count()
     }
 
     fn leave_out(&mut self, row: &Row) {

@@ -9,6 +9,7 @@ use crate::audit::Depth;
 use crate::cursor::{Bad, NAME_MAX, SEAL_BYTES, is_sealed, seal};
 use crate::path::PATH_MAX;
 use crate::time::Wall;
+use crate::verdict::Verdict;
 
 /// Bytes of a head; some are zero, for later versions.
 pub const HEAD_BYTES: usize = 64;
@@ -215,6 +216,7 @@ impl<'a> Entry<'a> {
                 times: 1,
                 pass: 0,
                 moved: false,
+                misplaced: false,
                 closed: None,
             },
             path: &[],
@@ -237,6 +239,7 @@ impl<'a> Entry<'a> {
         }
         (entry.row.key, entry.row.device) = (Key::of(entry.path), DeviceKey::of(entry.device));
         entry.row.moved = matches!(entry.action, Action::Moved(_));
+        entry.row.misplaced = entry.verdict == Verdict::Misplaced.word().as_bytes();
         Ok(entry)
     }
 

@@ -89,15 +89,18 @@ pub struct Row {
     pub pass: u32,
     /// The database was moved aside: the path awaits a sound copy.
     pub moved: bool,
+    /// It is in order, but for its name or its place.
+    pub misplaced: bool,
     /// Why and when it was closed, if it is.
     pub closed: Option<(Closed, Wall)>,
 }
 
 impl Row {
     pub(super) fn new(now: Wall, pass: u32, sight: &Sight) -> Self {
-        let Sight { key, device, depth, moved, .. } = *sight;
+        let Sight { key, device, depth, moved, verdict } = *sight;
         let (first, last, times) = (now, now, 1);
-        Self { key, device, depth, first, last, times, pass, moved, closed: None }
+        let misplaced = matches!(verdict, Verdict::Misplaced);
+        Self { key, device, depth, first, last, times, pass, moved, misplaced, closed: None }
     }
 
     /// Whether a look of this depth can tell that it is mended. Where the database was moved from

@@ -192,6 +192,20 @@ fn what_a_file_knew_is_taken_in_and_nothing_is_known_twice() {
 }
 
 #[test]
+fn what_is_only_misplaced_leaves_half_of_the_rows_to_damage() {
+    let mut ledger = Ledger::<4, 9>::default();
+    ledger.begin(false);
+    for key in 1..=6 {
+        let _ = ledger.note(at(1), &stat(key, Verdict::Misplaced));
+    }
+    for key in 7..=8 {
+        let _ = ledger.note(at(2), &stat(key, Verdict::Damaged));
+    }
+    let keys: List<u64> = ledger.rows().iter().map(|row| row.key.0).collect();
+    assert_eq!((keys, ledger.open(), ledger.unlisted()), (List::from([1, 2, 7, 8]), 8, 4));
+}
+
+#[test]
 fn nothing_to_save_while_nothing_changes() {
     let mut ledger = Small::default();
     pass(&mut ledger, 1, &[(1, Verdict::Sound)]);
@@ -215,6 +229,7 @@ fn entry<'a>(path: &'a [u8], action: Action<'a>) -> Entry<'a> {
         times: 3,
         pass: 9,
         moved: matches!(action, Action::Moved(_)),
+        misplaced: false,
         closed: Some((Closed::Deleted, at(7))),
     };
     let names: [Option<&[u8]>; 2] = [Some(b"AUTH_a"), None];
