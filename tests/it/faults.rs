@@ -148,3 +148,35 @@ fn one_that_cannot_be_looked_into_hides_no_other() {
         assert!(found.contains(&format!("{}  since", directory.display())), "{found}");
     }
 }
+
+#[test]
+fn what_is_kept_is_on_the_disk_before_it_takes_its_name_and_the_name_after() {
+    if !has_strace() {
+        return;
+    }
+    let (dir, tree) = (tempfile::tempdir().expect("a directory"), Tree::new());
+    let calls = dir.path().join("calls");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-y", "-e", "trace=fsync,rename,renameat,renameat2", "-o"]).arg(&calls);
+    let done = command.args(pass(dir.path(), &tree)).output().expect("strace runs");
+    assert_eq!(done.status.code(), Some(2), "{}", String::from_utf8_lossy(&done.stderr));
+    let calls = std::fs::read_to_string(calls).expect("a record of calls");
+    let first = |is_it: &dyn Fn(&str) -> bool| calls.lines().position(is_it);
+    let state = format!("{}>", dir.path().join("state").display());
+    let order = [
+        first(&|line| line.contains("fsync(") && line.contains(".findings.new>")),
+        first(&|line| line.contains("rename") && line.contains(".findings.new\"")),
+        first(&|line| line.contains("fsync(") && line.contains(&state)),
+    ];
+    assert!(order.is_sorted() && order.iter().all(Option::is_some), "{order:?}: {calls}");
+    // What is moved aside: the quarantine, and the directory that it left.
+    let moved = first(&|line| line.contains("renameat") && line.contains("/quarantined/"));
+    let synced = |end: &str| {
+        let ending = format!("{end}>");
+        calls
+            .lines()
+            .skip(moved.unwrap_or(usize::MAX))
+            .any(|line| line.contains("fsync(") && line.contains(&*ending))
+    };
+    assert!(synced("/quarantined/containers"), "{calls}");
+}

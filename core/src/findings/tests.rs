@@ -108,6 +108,7 @@ fn what_was_moved_aside_stays_open_until_a_copy_is_back_or_it_is_purged() {
         let moved = Sight { moved: true, ..sight(7, Verdict::Damaged, Depth::Deep) };
         let _ = ledger.note(at(1), &moved);
         pass(&mut ledger, 2, &[]);
+        let _ = ledger.note(at(2), &sight(7, Verdict::Vanished, Depth::Stat));
         assert_eq!(ledger.open(), 1, "its absence is what was wanted");
         assert_eq!(ledger.note(at(3), &sight(7, verdict, depth)), Noted::Closed(0));
     }
@@ -157,7 +158,7 @@ fn the_longest_closed_gives_way_then_the_longest_unmet() {
 #[test]
 fn what_a_file_knew_is_taken_in_and_nothing_is_known_twice() {
     let mut before = Ledger::<8, 2>::default();
-    before.begin(false);
+    (0..5).for_each(|_| before.begin(false));
     for key in 1..=4 {
         let _ = before.note(at(5), &stat(key, Verdict::Damaged));
     }
