@@ -3,12 +3,18 @@
 //! A path is any bytes. `DEVICE/containers/PARTITION/SUFFIX/HASH/FILE` is a *reading* of them
 //! ([`DbPath::place`]), never a condition for being audited: Swift audits any `*.db` it finds.
 
+use core::hash::{Hash, Hasher};
+
 /// Bytes of a path at most. SQLite opens nothing longer (`MAX_PATHNAME` 512, less 8 for suffixes).
 pub const PATH_MAX: usize = 504;
 const _: () = assert!(PATH_MAX < 65_536, "the length is kept in 16 bits");
 
+/// The directory of a device that holds its partitions (`DATADIR` of `swift.container.backend`).
+pub const DATADIR: &[u8] = b"containers";
+
 /// The path of one database, absolute or as the caller named it: any bytes, [`PATH_MAX`] kept.
-#[derive(Clone, PartialEq, Eq, Hash)]
+///
+/// It is copied and compared as far as it is used: most are a fifth of what there is room for.
 pub struct DbPath {
     bytes: [u8; PATH_MAX],
     /// Length as found, which may be more than is kept.
@@ -23,11 +29,17 @@ impl DbPath {
     #[must_use]
     pub fn new(path: &[u8]) -> Self {
         let mut new = Self::EMPTY;
-        for (kept, byte) in new.bytes.iter_mut().zip(path) {
-            *kept = *byte;
-        }
-        new.found = u16::try_from(path.len()).unwrap_or(u16::MAX);
+        new.keep(path);
         new
+    }
+
+    /// Keeps `path` in the place of what was kept before.
+    pub(crate) fn keep(&mut self, path: &[u8]) {
+        let kept = path.len().min(PATH_MAX);
+        if let (Some(to), Some(from)) = (self.bytes.get_mut(..kept), path.get(..kept)) {
+            to.copy_from_slice(from);
+        }
+        self.found = u16::try_from(path.len()).unwrap_or(u16::MAX);
     }
 
     /// The bytes kept.
@@ -60,8 +72,33 @@ impl DbPath {
     }
 }
 
-/// The directory of a device that holds its partitions (`DATADIR` of `swift.container.backend`).
-pub const DATADIR: &[u8] = b"containers";
+impl Clone for DbPath {
+    fn clone(&self) -> Self {
+        let mut new = Self::EMPTY;
+        new.clone_from(self);
+        new
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        self.keep(other.as_bytes());
+        self.found = other.found;
+    }
+}
+
+impl PartialEq for DbPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.found == other.found && self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for DbPath {}
+
+impl Hash for DbPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.found.hash(state);
+        self.as_bytes().hash(state);
+    }
+}
 
 impl Default for DbPath {
     fn default() -> Self {
@@ -137,5 +174,20 @@ mod tests {
         assert!(!cut.is_whole());
         assert_eq!(cut.as_bytes().len(), PATH_MAX);
         assert!(!DbPath::new(&std::vec![b'x'; 70_000]).is_whole(), "longer than the counter");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_longer_path_in_the_same_place() {
+        let long = DbPath::new(&[b'x'; PATH_MAX + 9]);
+        for path in [&b"a/b.db"[..], b"", &[b'y'; PATH_MAX]] {
+            let (short, mut kept) = (DbPath::new(path), long.clone());
+            assert_eq!(kept, long);
+            assert_ne!(kept, short);
+            kept.clone_from(&short);
+            assert_eq!(kept, short);
+            assert_eq!((kept.as_bytes(), kept.is_whole()), (path, true));
+        }
+        let other = DbPath::new(&[b'x'; PATH_MAX + 8]);
+        assert_ne!(long, other, "what was cut off counts by its length");
     }
 }

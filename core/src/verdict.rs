@@ -85,7 +85,7 @@ pub enum Counts {
 }
 
 /// The whole outcome of one audit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Judged {
     /// What became of it.
     pub verdict: Verdict,
@@ -109,6 +109,22 @@ impl Judged {
         let full = judged.findings.push(Finding::plain(code));
         debug_assert!(full.is_ok(), "a list with room for {FINDINGS_MAX} was empty");
         judged
+    }
+}
+
+impl Clone for Judged {
+    fn clone(&self) -> Self {
+        let Self { verdict, counts, findings } = self;
+        Self { verdict: *verdict, counts: *counts, findings: findings.clone() }
+    }
+
+    /// Copies the findings that there are, which mostly is none, and not the room for more.
+    fn clone_from(&mut self, other: &Self) {
+        self.verdict = other.verdict;
+        self.counts = other.counts;
+        self.findings.clear();
+        let full = self.findings.extend_from_slice(&other.findings);
+        debug_assert!(full.is_ok(), "one list has the room of the other");
     }
 }
 

@@ -23,7 +23,7 @@ use martlet_core::time::{Mono, Now};
 use martlet_core::verdict::Verdict;
 use martlet_core::walk::Floor;
 
-use self::job::Job;
+use self::job::{Job, Subject};
 use self::keep::Mark;
 pub use self::keep::wanted;
 pub use self::stall::Stall;
@@ -228,9 +228,9 @@ impl<const LANES: usize> Drive<LANES> {
 
     fn lane(&self, lane: Lane, say: &(dyn Fn(&Said<'_>) + Sync)) {
         let mut hands = Hands::new(self.check.clone(), self.around(lane));
-        let mut path = DbPath::EMPTY;
+        let mut subject = Subject::none();
         let mut turn = Turn { auditor: self.lock(), now: clock::now() };
-        while let Some(job) = self.next(lane, turn, &mut hands, &mut path) {
+        while let Some(job) = self.next(lane, turn, &mut hands, &mut subject) {
             turn = match job {
                 Job::Devices => self.list_devices(lane),
                 Job::Walk(device, since) => self.walk(lane, device, since, &mut hands),
@@ -238,18 +238,18 @@ impl<const LANES: usize> Drive<LANES> {
                     self.save();
                     self.tell(lane, Event::Saved)
                 }
-                Job::Check => self.tell(lane, Event::Checked(hands.check(&path))),
-                Job::Dig => self.tell(lane, Event::Dug(hands.dig(&path, self.hold()))),
+                Job::Check => self.tell(lane, Event::Checked(hands.check(&subject.path))),
+                Job::Dig => self.tell(lane, Event::Dug(hands.dig(&subject.path, self.hold()))),
                 Job::Confirm(depth) => {
-                    let second = hands.confirm(&path, depth, self.hold());
+                    let second = hands.confirm(&subject.path, depth, self.hold());
                     self.tell(lane, Event::Confirmed(second))
                 }
                 Job::Move(what) => {
-                    let moved = hands.move_away(&path, what);
+                    let moved = hands.move_away(&subject.path, what);
                     self.tell(lane, Event::Moved(moved))
                 }
                 Job::Say(kept, progress) => {
-                    self.say(&kept.report(&path), progress, &hands, say);
+                    self.say(&kept.report(&subject), progress, &hands, say);
                     self.tell(lane, Event::Reported)
                 }
             };
@@ -261,19 +261,19 @@ impl<const LANES: usize> Drive<LANES> {
         *self.hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the next job, and keeps the path that it is for; none if the lane is to leave.
+    /// Waits for the next job, and keeps what it is about; none if the lane is to leave.
     fn next(
         &self,
         lane: Lane,
         turn: Turn<'_, LANES>,
         hands: &mut Hands,
-        path: &mut DbPath,
+        subject: &mut Subject,
     ) -> Option<Job> {
         let Turn { mut auditor, mut now } = turn;
         loop {
             let progress = auditor.progress();
             let since = auditor.waiting_since(lane);
-            match Job::of(&auditor.poll(lane, now), progress, since, path) {
+            match Job::of(&auditor.poll(lane, now), progress, since, subject) {
                 Ok(job) => {
                     self.begun.at(lane, now.mono);
                     self.watchdog.begin();

@@ -153,7 +153,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         match walked {
             Walked::Found(path) => {
                 self.devices.found(device);
-                state.path = DbPath::new(path);
+                state.path.keep(path);
                 state.looked = now.mono;
                 Stage::Check(Source::Walk)
             }
@@ -201,7 +201,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 return self.after_shelving(now, source);
             }
         }
-        state.judged = judged;
+        state.judged.clone_from(&judged);
         state.depth = Depth::Stat;
         state.fate = Fate::Left;
         if digs {

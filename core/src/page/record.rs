@@ -4,7 +4,8 @@ use super::rules::{Rule, Rules};
 use super::varint::Varint;
 use crate::check::Cell;
 
-/// A record whose header adds up. Its values are read off in the order of their columns.
+/// A record. Header and values are read side by side, in the order of the columns, and each is judged
+/// as it is read; [`Record::end`] judges the whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Record<'a> {
     payload: &'a [u8],
@@ -15,61 +16,56 @@ pub(super) struct Record<'a> {
     start: usize,
 }
 
-/// Bytes of a value of this serial type.
-fn width(serial: u64) -> u64 {
-    match serial {
-        0 | 8..=11 => 0,
-        1..=4 => serial,
-        5 => 6,
-        6 | 7 => 8,
-        12.. => serial.saturating_sub(12) / 2,
-    }
-}
-
 impl<'a> Record<'a> {
-    /// The record of a table of `columns` columns that fills `payload`.
-    pub(super) fn new(payload: &'a [u8], columns: usize, rules: Rules) -> Result<Self, Rule> {
+    /// The record that fills `payload`.
+    pub(super) fn new(payload: &'a [u8], rules: Rules) -> Result<Self, Rule> {
         let head = Varint::read(payload, 0).ok_or(Rule::RecordHeader)?;
         rules.ask(Rule::RecordVarint, head.length == 1)?;
         let body = usize::try_from(head.value).map_err(|_| Rule::RecordHeader)?;
-
-        let (mut at, mut end, mut found) = (head.length, body, 0_usize);
-        while at < body {
-            let serial = Varint::read(payload, at).ok_or(Rule::RecordHeader)?;
-            let ordinary = serial.is_shortest() && serial.value <= 1 << 31;
-            rules.ask(Rule::RecordVarint, ordinary)?;
-            rules.ask(Rule::SerialType, !matches!(serial.value, 10 | 11))?;
-            let width = usize::try_from(width(serial.value)).map_err(|_| Rule::RecordVarint)?;
-            end = end.saturating_add(width);
-            at = at.saturating_add(serial.length);
-            found = found.saturating_add(1);
-        }
-        rules.ask(Rule::RecordHeader, at == body)?;
-        rules.ask(Rule::ColumnCount, found == columns)?;
-        rules.ask(Rule::RecordLength, end == payload.len())?;
         Ok(Self { payload, at: head.length, body, start: body })
     }
 
     /// The value of the next column.
-    pub(super) fn next(&mut self) -> Result<Cell<'a>, Rule> {
+    #[inline]
+    pub(super) fn next(&mut self, rules: Rules) -> Result<Cell<'a>, Rule> {
         if self.body <= self.at {
             return Err(Rule::ColumnCount);
         }
         let serial = Varint::read(self.payload, self.at).ok_or(Rule::RecordHeader)?;
-        let width = usize::try_from(width(serial.value)).map_err(|_| Rule::RecordVarint)?;
-        let end = self.start.saturating_add(width);
-        let bytes = self.payload.get(self.start..end).ok_or(Rule::RecordLength)?;
+        let ordinary = serial.is_shortest() && serial.value <= 1 << 31;
+        rules.ask(Rule::RecordVarint, ordinary)?;
         self.at = self.at.saturating_add(serial.length);
-        self.start = end;
+        rules.ask(Rule::RecordHeader, self.at <= self.body)?;
+        let (start, rest) = (self.start, serial.value.saturating_sub(12));
+        let mut take = |width: u64| {
+            let end = start.saturating_add(usize::try_from(width).unwrap_or(usize::MAX));
+            self.start = end;
+            self.payload.get(start..end).ok_or(Rule::RecordLength)
+        };
         Ok(match serial.value {
-            0 | 10 | 11 => Cell::Null,
-            1..=6 => Cell::Int(integer(bytes)),
-            7 => Cell::Real(f64::from_be_bytes(*bytes.first_chunk().ok_or(Rule::RecordLength)?)),
+            0 => Cell::Null,
+            width @ 1..=4 => Cell::Int(integer(take(width)?)),
+            5 => Cell::Int(integer(take(6)?)),
+            6 => Cell::Int(integer(take(8)?)),
+            7 => {
+                let bytes = take(8)?.first_chunk().ok_or(Rule::RecordLength)?;
+                Cell::Real(f64::from_be_bytes(*bytes))
+            }
             8 => Cell::Int(0),
             9 => Cell::Int(1),
-            even if even % 2 == 0 => Cell::Blob(bytes),
-            _ => Cell::Text(bytes),
+            10 | 11 => {
+                rules.ask(Rule::SerialType, false)?;
+                Cell::Null
+            }
+            even if even % 2 == 0 => Cell::Blob(take(rest / 2)?),
+            _ => Cell::Text(take(rest / 2)?),
         })
+    }
+
+    /// Whether that were all its columns, and all its bytes.
+    pub(super) fn end(&self, rules: Rules) -> Result<(), Rule> {
+        rules.ask(Rule::ColumnCount, self.body <= self.at)?;
+        rules.ask(Rule::RecordLength, self.start == self.payload.len())
     }
 }
 
@@ -85,8 +81,10 @@ mod tests {
     use super::*;
 
     fn cells(payload: &[u8]) -> Result<(Cell<'_>, Cell<'_>), Rule> {
-        let mut record = Record::new(payload, 2, Rules::ALL)?;
-        Ok((record.next()?, record.next()?))
+        let mut record = Record::new(payload, Rules::ALL)?;
+        let both = (record.next(Rules::ALL)?, record.next(Rules::ALL)?);
+        record.end(Rules::ALL)?;
+        Ok(both)
     }
 
     #[test]

@@ -63,12 +63,12 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The row stored in `payload`, joined with its policy's on `policies`.
     pub(super) fn new(payload: &'a [u8], policies: Leaf<'_>, rules: Rules) -> Result<Self, Rule> {
-        let whole = Record::new(payload, COLUMNS.len(), rules)?;
+        let whole = Record::new(payload, rules)?;
         let mut record = whole;
         let mut wanted = [Cell::Null; WANTED];
         let mut policy_index = Cell::Null;
         for (index, column) in COLUMNS.into_iter().enumerate() {
-            let found = record.next()?;
+            let found = record.next(rules)?;
             if let Some(wanted) = wanted.get_mut(index) {
                 *wanted = found;
             }
@@ -89,6 +89,7 @@ impl<'a> Row<'a> {
                 (Column::Free, _) => {}
             }
         }
+        record.end(rules)?;
         let (count, bytes) = policy(policy_index, policies, rules)?;
         let [account, container, _created, put, delete] = wanted;
         rules.ask(Rule::Timestamp, count != 0 || (is_plain(put) && is_plain(delete)))?;
@@ -100,7 +101,7 @@ impl<'a> Row<'a> {
     pub fn info(&self) -> [Cell<'a>; COLUMNS.len()] {
         // As in `new`, where each of these was read without an error.
         let mut record = self.record;
-        core::array::from_fn(|_| record.next().unwrap_or(Cell::Null))
+        core::array::from_fn(|_| record.next(Rules::ALL).unwrap_or(Cell::Null))
     }
 
     /// The facts of it that a verdict needs.
@@ -131,9 +132,11 @@ fn policy(index: Cell<'_>, policies: Leaf<'_>, rules: Rules) -> Result<(i64, i64
         }
     }
     let Some(cell) = found else { return Ok((0, 0)) };
-    let mut record = Record::new(cell.local, 3, rules)?;
-    rules.ask(Rule::PolicyAlias, record.next()? == Cell::Null)?;
-    Ok((number(record.next()?, rules)?, number(record.next()?, rules)?))
+    let mut record = Record::new(cell.local, rules)?;
+    rules.ask(Rule::PolicyAlias, record.next(rules)? == Cell::Null)?;
+    let both = (number(record.next(rules)?, rules)?, number(record.next(rules)?, rules)?);
+    record.end(rules)?;
+    Ok(both)
 }
 
 /// A count. What is none is read as 0 only when the rule against it is waived.

@@ -6,12 +6,26 @@ use martlet_core::path::DbPath;
 use martlet_core::quarantine::What;
 use martlet_core::tally::Window;
 use martlet_core::time::Mono;
-use martlet_core::verdict::Judged;
+use martlet_core::verdict::{Counts, Judged, Verdict};
 use martlet_core::walk::{Floor, Trouble};
 
-/// What a lane was asked for, kept past the lock; the path that it is for lies apart, in one place
-/// a lane.
-#[expect(clippy::large_enum_variant, reason = "it lies on the stack; a box would be an allocation")]
+/// The database that a lane's job is about, kept past the lock: one place a lane, so that it is not
+/// moved about with each job.
+pub(super) struct Subject {
+    pub(super) path: DbPath,
+    /// The outcome that is to be said.
+    judged: Judged,
+}
+
+impl Subject {
+    /// No database.
+    pub(super) const fn none() -> Self {
+        let judged = Judged::plain(Verdict::Sound, Counts::Neither);
+        Self { path: DbPath::EMPTY, judged }
+    }
+}
+
+/// What a lane was asked for, kept past the lock; the database that it is for lies apart.
 pub(super) enum Job {
     Devices,
     Walk(Device, Option<Mono>),
@@ -24,12 +38,11 @@ pub(super) enum Job {
 }
 
 /// A report, kept past the lock.
-#[expect(clippy::large_enum_variant, reason = "it lies on the stack; a box would be an allocation")]
 pub(super) enum Kept {
     Began(Mode),
     Hit(Floor, Trouble),
     Tripped(Tripped),
-    Audited { device: Device, judged: Judged, depth: Depth, took: Duration, fate: Fate },
+    Audited { device: Device, depth: Depth, took: Duration, fate: Fate },
     Window(Window),
     Ended(Ended),
     Leaving(Window),
@@ -41,29 +54,29 @@ impl Job {
         step: &Step<'_>,
         progress: (usize, usize),
         since: Option<Mono>,
-        path: &mut DbPath,
+        subject: &mut Subject,
     ) -> Result<Self, Option<Mono>> {
         Ok(match step {
             Step::Devices => Self::Devices,
             Step::Walk(device) => Self::Walk(*device, since),
             Step::Save => Self::Save,
             Step::Check(found) => {
-                path.clone_from(found);
+                subject.path.clone_from(found);
                 Self::Check
             }
             Step::Dig(found) => {
-                path.clone_from(found);
+                subject.path.clone_from(found);
                 Self::Dig
             }
             Step::Confirm(found, depth) => {
-                path.clone_from(found);
+                subject.path.clone_from(found);
                 Self::Confirm(*depth)
             }
             Step::Move(found, what) => {
-                path.clone_from(found);
+                subject.path.clone_from(found);
                 Self::Move(*what)
             }
-            Step::Report(report) => Self::Say(Kept::of(report, path), progress),
+            Step::Report(report) => Self::Say(Kept::of(report, subject), progress),
             Step::Wait(until) => return Err(Some(*until)),
             Step::Exit => return Err(None),
         })
@@ -71,15 +84,16 @@ impl Job {
 }
 
 impl Kept {
-    fn of(report: &Report<'_>, kept: &mut DbPath) -> Self {
+    fn of(report: &Report<'_>, subject: &mut Subject) -> Self {
         match report {
             Report::Began(mode) => Self::Began(*mode),
             Report::Hit(floor, trouble) => Self::Hit(*floor, *trouble),
             Report::Tripped(tripped) => Self::Tripped(*tripped),
             Report::Audited(Audited { path, device, judged, depth, took, fate }) => {
-                kept.clone_from(path);
+                subject.path.clone_from(path);
+                subject.judged.clone_from(judged);
                 let (device, depth, took, fate) = (*device, *depth, *took, *fate);
-                Self::Audited { device, judged: (*judged).clone(), depth, took, fate }
+                Self::Audited { device, depth, took, fate }
             }
             Report::Window(window) => Self::Window(*window),
             Report::Ended(ended) => Self::Ended(*ended),
@@ -87,13 +101,14 @@ impl Kept {
         }
     }
 
-    pub(super) fn report<'a>(&'a self, path: &'a DbPath) -> Report<'a> {
+    pub(super) fn report<'a>(&self, subject: &'a Subject) -> Report<'a> {
         match self {
             Self::Began(mode) => Report::Began(*mode),
             Self::Hit(floor, trouble) => Report::Hit(*floor, *trouble),
             Self::Tripped(tripped) => Report::Tripped(*tripped),
-            Self::Audited { device, judged, depth, took, fate } => {
+            Self::Audited { device, depth, took, fate } => {
                 let (device, depth, took, fate) = (*device, *depth, *took, *fate);
+                let Subject { path, judged } = subject;
                 Report::Audited(Audited { path, device, judged, depth, took, fate })
             }
             Self::Window(window) => Report::Window(*window),

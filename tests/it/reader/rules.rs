@@ -202,7 +202,7 @@ fn spoil(rule: Rule, db: &mut Image, long: &mut Image) -> Option<Alone> {
         }
         Rule::ColumnCount => {
             let mut row = db.rows(info).remove(0).1;
-            row.push(Stored::Int(5));
+            row.push(Stored::Null); // of no bytes, so that the row's length says nothing
             db.put(info, &[(1, record(&row))]);
             Right
         }
