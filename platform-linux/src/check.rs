@@ -187,7 +187,7 @@ impl Checker {
             &mut self.delete,
             &mut self.count,
         ] {
-            kept.keep(Cell::Null);
+            kept.kind = Kind::Null;
         }
     }
 
@@ -346,7 +346,9 @@ const KEPT_MAX: usize = 64 << 10;
 impl Kept {
     fn keep(&mut self, cell: Cell<'_>) {
         self.bytes.clear();
-        self.bytes.shrink_to(KEPT_MAX);
+        if KEPT_MAX < self.bytes.capacity() {
+            self.bytes.shrink_to(KEPT_MAX);
+        }
         let (kind, bytes): (Kind, &[u8]) = match cell {
             Cell::Null => (Kind::Null, &[]),
             Cell::Int(value) => (Kind::Int(value), &[]),

@@ -248,8 +248,8 @@ impl<const LANES: usize> Drive<LANES> {
                     let moved = hands.move_away(&subject.path, what);
                     self.tell(lane, Event::Moved(moved))
                 }
-                Job::Say(kept, progress) => {
-                    self.say(&kept.report(&subject), progress, &hands, say);
+                Job::Say(progress) => {
+                    self.say(&subject.report(), progress, &hands, say);
                     self.tell(lane, Event::Reported)
                 }
             };

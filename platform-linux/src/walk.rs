@@ -345,7 +345,10 @@ impl Walker {
         ahead: &mut dyn FnMut(BorrowedFd<'_>, &[u8]),
     ) -> Result<(), Trouble> {
         if depth == HASH {
-            let above = self.path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+            let above = match depth.checked_sub(1).filter(|above| self.top <= *above) {
+                Some(above) => self.opened[above].path_len + 1,
+                None => self.path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1),
+            };
             self.guess.clear();
             self.guess.extend_from_slice(&self.path[above..]);
             self.guess.extend_from_slice(ENDING);

@@ -10,6 +10,7 @@ use martlet_tests::fixtures::{self, Fixture};
 use martlet_tests::image::Image;
 use martlet_tests::tree::Tree;
 
+mod alone;
 mod facts;
 mod lessons;
 mod mutants;

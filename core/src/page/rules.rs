@@ -196,6 +196,7 @@ impl Rules {
     }
 
     /// Goes on if `kept`, else defers by `rule`.
+    #[inline]
     pub(super) fn ask(self, rule: Rule, kept: bool) -> Result<(), Rule> {
         if kept || self.waived == Some(rule) { Ok(()) } else { Err(rule) }
     }

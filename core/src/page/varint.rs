@@ -23,14 +23,18 @@ pub(super) struct Varint {
 
 impl Varint {
     /// Reads the varint that starts at `at`.
+    #[inline]
     pub(super) fn read(bytes: &[u8], at: usize) -> Option<Self> {
-        let bytes = bytes.get(at..)?;
         // Almost all are one byte long.
-        if let Some(&byte) = bytes.first()
-            && byte & 0x80 == 0
-        {
-            return Some(Self { value: u64::from(byte), length: 1 });
+        match bytes.get(at) {
+            Some(byte) if byte & 0x80 == 0 => Some(Self { value: u64::from(*byte), length: 1 }),
+            Some(_) => Self::read_long(bytes.get(at..)?),
+            None => None,
         }
+    }
+
+    /// Reads the varint that `bytes` begin with.
+    fn read_long(bytes: &[u8]) -> Option<Self> {
         let mut value = 0_u64;
         for (position, byte) in bytes.iter().take(9).enumerate() {
             let length = position.saturating_add(1);
@@ -47,17 +51,20 @@ impl Varint {
 
     /// Whether no shorter form has the same value. SQLite reads the longer forms, too, and one of
     /// its shortcuts differently.
+    #[inline]
     pub(super) fn is_shortest(self) -> bool {
-        if self.length == 1 {
-            return true;
-        }
+        self.length == 1 || self.needed() == self.length
+    }
+
+    /// Bytes that its value needs.
+    fn needed(self) -> usize {
         let mut needed = 1_usize;
         let mut rest = self.value >> 7;
         while rest != 0 && needed < 9 {
             rest >>= 7;
             needed = needed.saturating_add(1);
         }
-        needed == self.length
+        needed
     }
 }
 

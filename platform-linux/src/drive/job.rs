@@ -13,15 +13,22 @@ use martlet_core::walk::{Floor, Trouble};
 /// moved about with each job.
 pub(super) struct Subject {
     pub(super) path: DbPath,
-    /// The outcome that is to be said.
+    /// The outcome of its audit.
     judged: Judged,
+    /// What is to be said; of an audit what stands beside path and outcome.
+    said: Kept,
 }
 
 impl Subject {
     /// No database.
     pub(super) const fn none() -> Self {
         let judged = Judged::plain(Verdict::Sound, Counts::Neither);
-        Self { path: DbPath::EMPTY, judged }
+        Self { path: DbPath::EMPTY, judged, said: Kept::Began(Mode::Once) }
+    }
+
+    /// What is to be said.
+    pub(super) fn report(&self) -> Report<'_> {
+        self.said.report(&self.path, &self.judged)
     }
 }
 
@@ -34,11 +41,11 @@ pub(super) enum Job {
     Dig,
     Confirm(Depth),
     Move(What),
-    Say(Kept, (usize, usize)),
+    Say((usize, usize)),
 }
 
 /// A report, kept past the lock.
-pub(super) enum Kept {
+enum Kept {
     Began(Mode),
     Hit(Floor, Trouble),
     Tripped(Tripped),
@@ -76,7 +83,10 @@ impl Job {
                 subject.path.clone_from(found);
                 Self::Move(*what)
             }
-            Step::Report(report) => Self::Say(Kept::of(report, subject), progress),
+            Step::Report(report) => {
+                subject.said = Kept::of(report, &mut subject.path, &mut subject.judged);
+                Self::Say(progress)
+            }
             Step::Wait(until) => return Err(Some(*until)),
             Step::Exit => return Err(None),
         })
@@ -84,14 +94,14 @@ impl Job {
 }
 
 impl Kept {
-    fn of(report: &Report<'_>, subject: &mut Subject) -> Self {
+    fn of(report: &Report<'_>, kept_path: &mut DbPath, kept: &mut Judged) -> Self {
         match report {
             Report::Began(mode) => Self::Began(*mode),
             Report::Hit(floor, trouble) => Self::Hit(*floor, *trouble),
             Report::Tripped(tripped) => Self::Tripped(*tripped),
             Report::Audited(Audited { path, device, judged, depth, took, fate }) => {
-                subject.path.clone_from(path);
-                subject.judged.clone_from(judged);
+                kept_path.clone_from(path);
+                kept.clone_from(judged);
                 let (device, depth, took, fate) = (*device, *depth, *took, *fate);
                 Self::Audited { device, depth, took, fate }
             }
@@ -101,14 +111,13 @@ impl Kept {
         }
     }
 
-    pub(super) fn report<'a>(&self, subject: &'a Subject) -> Report<'a> {
+    fn report<'a>(&self, path: &'a DbPath, judged: &'a Judged) -> Report<'a> {
         match self {
             Self::Began(mode) => Report::Began(*mode),
             Self::Hit(floor, trouble) => Report::Hit(*floor, *trouble),
             Self::Tripped(tripped) => Report::Tripped(*tripped),
             Self::Audited { device, depth, took, fate } => {
                 let (device, depth, took, fate) = (*device, *depth, *took, *fate);
-                let Subject { path, judged } = subject;
                 Report::Audited(Audited { path, device, judged, depth, took, fate })
             }
             Self::Window(window) => Report::Window(*window),
