@@ -17,8 +17,9 @@ use crate::ofd;
 use crate::teach;
 pub use crate::teach::Untaught;
 
-/// Variants of the schema kept. A tree that has seen several releases of Swift has two to four.
-pub const VARIANTS_MAX: usize = 8;
+/// Variants of the schema kept, of 17 KiB each. A tree that has seen several releases of Swift has two to
+/// four.
+pub const VARIANTS_MAX: usize = 6;
 
 /// Attempts at teaching that may come to nothing, so that a tree of strangers costs little.
 pub const LESSONS_MAX: u32 = 64;

@@ -3,12 +3,12 @@
 //!
 //! That one comparison stands for reading the view's text, the order of columns, affinities,
 //! defaults, indexes, statistics, generated columns and tables without rowid.
+use std::fmt::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use martlet_core::page::{PAGE_MAX, Refusal, Roots, Rule, Schema};
 use rusqlite::config::DbConfig;
-use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::reader::{offset, read_at};
@@ -151,8 +151,9 @@ impl Reference {
 /// What SQLite compiled a statement to.
 struct Program {
     names: Vec<String>,
-    /// Every opcode and operand, those apart that name a root page or a version of the schema.
-    steps: Vec<Vec<Value>>,
+    /// Every opcode and operand, a line a step, those apart that name a root page or a version of the
+    /// schema. As one text, since the reference's lies beside an open database.
+    steps: String,
     /// The root pages it opens, in its order.
     tables: Vec<u32>,
 }
@@ -163,22 +164,22 @@ impl Program {
         let names = compiled.column_names().map(str::to_owned).collect();
         let mut explained = database.prepare(&format!("EXPLAIN {statement}"))?;
         let mut rows = explained.query([])?;
-        let (mut steps, mut tables) = (Vec::new(), Vec::new());
+        let (mut steps, mut tables) = (String::new(), Vec::new());
         while let Some(row) = rows.next()? {
             // addr, opcode, p1, p2, p3, p4, p5; the comment is for people.
-            let mut step = (0..7).map(|column| row.get(column)).collect::<Result<Vec<_>, _>>()?;
-            match row.get_ref(1)?.as_str()? {
+            let left_out: &[usize] = match row.get_ref(1)?.as_str()? {
                 "OpenRead" => {
                     tables.push(row.get(3)?);
-                    step[3] = Value::Null;
+                    &[3]
                 }
-                "Transaction" => {
-                    step[4] = Value::Null;
-                    step[5] = Value::Null;
-                }
-                _ => {}
+                "Transaction" => &[4, 5],
+                _ => &[],
+            };
+            for column in (0..7).filter(|column| !left_out.contains(column)) {
+                // With its type and in quotes, so that no two programs read alike.
+                let _ = write!(steps, "{:?} ", row.get_ref(column)?);
             }
-            steps.push(step);
+            steps.push('\n');
         }
         Ok(Self { names, steps, tables })
     }

@@ -1,4 +1,5 @@
-//! `cargo xtask footprint [size]`: size, memory and wake-ups against their budgets, in one table; or size alone.
+//! `cargo xtask footprint [size | memory BINARY]`: size, memory and wake-ups against their budgets, in one
+//! table; or size alone, or the memory of a binary that is there.
 //!
 //! Memory is that of a static build for this machine's processor: an emulator's own memory hides that of
 //! what it runs. A figure is the high-water mark that the kernel keeps (`VmHWM` in proc(5)).
@@ -69,6 +70,11 @@ pub(crate) fn run() -> Result<(), String> {
 /// The same of what needs no measuring: bytes of the binaries and of core's state.
 pub(crate) fn size() -> Result<(), String> {
     table(&sizes(&Toolchain::ready(&Target::ARM, Purpose::Ship)?))
+}
+
+/// The memory of a binary of this machine's own processor.
+pub(crate) fn memory_of(binary: &str) -> Result<(), String> {
+    table(&memory(Path::new(binary)))
 }
 
 fn sizes(toolchain: &Toolchain) -> Vec<Figure> {

@@ -52,7 +52,8 @@ cargo xtask kills [KILLS]    kill the daemon at system calls of a pass, and star
 cargo xtask fixtures    let Swift's own brokers write tests/fixtures anew (needs PyPI the first time)
 cargo xtask cross build|test|core [TRIPLE]  the static ARM binaries, and the tests under emulation
 cargo xtask bare-metal    the core's checks on an emulated Cortex-M3
-cargo xtask footprint [size]    size, memory and wake-ups against their budgets; or size alone
+cargo xtask footprint [size]    size, memory and wake-ups against their budgets; or size alone,
+                                or (memory BINARY) the memory of a binary that is there
 cargo xtask million     peak memory of a pass over a million databases (4 GB of disk)
 cargo xtask same-as-swift [--record | --only START]    hold Martlet against the real Swift; with --record, write its answers
 cargo xtask dist        tarball, Debian package and SHA256SUMS for each processor, or for ARCH...
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
         ["bare-metal"] => bare_metal::run(),
         ["footprint"] => footprint::run(),
         ["footprint", "size"] => footprint::size(),
+        ["footprint", "memory", binary] => footprint::memory_of(binary),
         ["million"] => footprint::million(),
         ["same-as-swift", more @ ..] => same_as_swift::run(more),
         ["dist", words @ ..] => dist::run(words),

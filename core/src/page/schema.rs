@@ -6,14 +6,15 @@ use super::leaf::{Leaf, TABLE_LEAF};
 use super::rules::{Rule, Rules};
 use super::varint::{u16_at, u32_at};
 
-/// Bytes of all schema pages of a variant at most; Swift's take 12 KiB.
-pub const SCHEMA_MAX: usize = 32 * 1024;
+/// Bytes of all schema pages of a variant at most: four pages of SQLite's default size, where Swift's
+/// take three.
+pub const SCHEMA_MAX: usize = 16 * 1024;
 
 /// Bytes one look reads at most beside page 1 and overflow pages.
 pub const READ_MAX: usize = 48 * 1024;
 
 /// Schema pages at most: [`SCHEMA_MAX`] bytes of the smallest pages.
-const PAGES_MAX: usize = 32;
+const PAGES_MAX: usize = SCHEMA_MAX / 1024;
 
 /// Reads of a look at most beside page 1. Swift's own order of creation needs one.
 const RUNS_MAX: usize = 8;
