@@ -28,9 +28,9 @@ enum Alone {
 type Told = (Vec<u8>, Vec<u8>, i64, bool);
 
 fn told(stat: &Stat<'_>) -> Told {
-    let text = |cell: Cell<'_>| match cell {
-        Cell::Text(text) => text.to_vec(),
-        other => panic!("{other:?} is no timestamp of Swift's"),
+    let text = |cell: Cell<'_>| {
+        let Cell::Text(text) = cell else { panic!("{cell:?} is no timestamp of Swift's") };
+        text.to_vec()
     };
     let Cell::Int(count) = stat.count else { panic!("{:?} is no count", stat.count) };
     (text(stat.put), text(stat.delete), count, stat.revived)
@@ -40,19 +40,18 @@ fn told(stat: &Stat<'_>) -> Told {
 fn whole(db: &Path) -> Told {
     let mut checker =
         Checker::new(CheckConf { may_recover: true, stop: std::sync::Arc::default() });
-    match checker.look(&DbPath::new(db.as_os_str().as_bytes())) {
-        Seen::Row(stat) => told(&stat),
-        other => panic!("{}: {other:?}", db.display()),
-    }
+    let seen = checker.look(&DbPath::new(db.as_os_str().as_bytes()));
+    let Seen::Row(stat) = seen else { panic!("{}: {seen:?}", db.display()) };
+    told(&stat)
 }
 
 /// What the reader would say of the file `db` by these rules, which were kept before its bytes were read.
 fn bytes(db: &Path, schemas: &[Schema], rules: Rules) -> Result<Told, Rule> {
     let bytes = std::fs::read(db).expect("the database is read");
     let facts = asked::reader(&bytes, schemas, rules)?;
-    let cell = |stored: &Stored| match stored {
-        Stored::Text(text) => text.clone(),
-        other => panic!("{other:?} is no timestamp of Swift's"),
+    let cell = |stored: &Stored| {
+        let Stored::Text(text) = stored else { panic!("{stored:?} is no timestamp of Swift's") };
+        text.clone()
     };
     let Stored::Int(count) = facts[16] else { panic!("{:?} is no count", facts[16]) };
     Ok((cell(&facts[3]), cell(&facts[4]), count, false))
@@ -66,7 +65,7 @@ fn listed(db: &Path, hidden: Option<&str>, rules: Rules) -> Result<(), Rule> {
     for entry in std::fs::read_dir(dir).expect("listed") {
         let name = entry.expect("a name").file_name();
         if hidden.is_none_or(|hidden| !name.as_bytes().ends_with(hidden.as_bytes())) {
-            beside.note(&name.as_bytes(), Kind::Regular);
+            beside.note(name.as_bytes(), Kind::Regular);
         }
     }
     if hidden.is_none() {
