@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use martlet_tests::world::{Day, World};
 
+/// Days of a plain run; `MARTLET_DAYS` asks for fewer. On the last it is stopped, so that such a table goes as far
+/// as the day before.
 const DAYS: u32 = 30;
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/days.txt");
 /// Set, it makes the test write the table that it otherwise compares with.
@@ -17,16 +19,22 @@ fn a_month_goes_as_in_the_golden_table() {
         format!("# {WRITE}=1 cargo test -p martlet-tests --test it days:: writes this\n");
     table += "lanes day passes longest_s passed failed neither busy moved refused skipped ";
     table += "windows windowed\n";
-    rows(&mut table, 1, &World::<1>::new().run(DAYS));
-    rows(&mut table, 4, &World::<4>::new().run(DAYS));
+    let days = std::env::var("MARTLET_DAYS").map_or(DAYS, |text| text.parse().expect("days"));
+    let shown = if days < DAYS { days - 1 } else { days };
+    let first = usize::try_from(shown).expect("few");
+    rows(&mut table, 1, &World::<1>::new().run(days)[..first]);
+    rows(&mut table, 4, &World::<4>::new().run(days)[..first]);
     if std::env::var_os(WRITE).is_some() {
         std::fs::write(Path::new(GOLDEN), &table).expect("the table can be written");
     }
     let golden = std::fs::read_to_string(GOLDEN).expect("the golden table");
-    for (line, (found, expected)) in table.lines().zip(golden.lines()).enumerate() {
-        assert_eq!(found, expected, "line {} of {GOLDEN}", line + 1);
+    let day = |row: &&str| row.split_whitespace().nth(1)?.parse::<u32>().ok();
+    let asked: Vec<&str> =
+        golden.lines().filter(|row| day(row).is_none_or(|day| day < shown)).collect();
+    for (found, expected) in table.lines().zip(&asked) {
+        assert_eq!(found, *expected, "a line of {GOLDEN}");
     }
-    assert_eq!(table.len(), golden.len(), "{GOLDEN} has as many lines");
+    assert_eq!(table.lines().count(), asked.len(), "{GOLDEN} has as many lines");
 }
 
 #[test]

@@ -189,11 +189,14 @@ fn digest(conf: &BTreeMap<String, String>) -> String {
     format!("{:08x}", fnv(conf.iter().map(line).collect::<String>().as_bytes()))
 }
 
+/// Of the thousands `MARTLET_CONFS` asks for fewer: the first.
 #[test]
 fn thousands_of_bad_confs_end_in_one_clear_line_each() {
     const FILE: &str = "/etc/swift/container-server.conf";
+    let asked: Option<usize> =
+        std::env::var("MARTLET_CONFS").ok().map(|text| text.parse().expect("confs"));
     let (mut bad, mut good) = (0, 0);
-    for (seed, row) in (0..).zip(MUTANTS.lines().skip(3)) {
+    for (seed, row) in (0..).zip(MUTANTS.lines().skip(3).take(asked.unwrap_or(usize::MAX))) {
         let bytes = mutant(seed);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let mut theirs = row.split(' ');
@@ -219,5 +222,5 @@ fn thousands_of_bad_confs_end_in_one_clear_line_each() {
             }
         }
     }
-    assert!(2000 < bad && 1000 < good, "{bad} bad, {good} good");
+    assert!(asked.is_some() || 2000 < bad && 1000 < good, "{bad} bad, {good} good");
 }
