@@ -1,4 +1,4 @@
-//! [`martlet`]: the command itself, built once a process and run as an operator runs it.
+//! [`martlet`]: the command itself, built once a process and run as an operator runs it; [`myself`]: the test.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -12,6 +12,20 @@ use std::sync::OnceLock;
 pub fn martlet() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| build().unwrap_or_else(|why| panic!("{why}")))
+}
+
+/// The test's own program, to be started once more with other words: by the emulator that
+/// `MARTLET_EMULATOR` names, where the kernel cannot start what is for another processor.
+///
+/// # Panics
+/// If the program cannot be found.
+#[must_use]
+pub fn myself() -> Command {
+    let own = std::env::current_exe().expect("the own program");
+    let Some(emulator) = std::env::var_os("MARTLET_EMULATOR") else { return Command::new(own) };
+    let mut command = Command::new(emulator);
+    command.arg(own);
+    command
 }
 
 /// Builds it; another package's test has no path to it at compile time.

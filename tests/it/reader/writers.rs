@@ -2,6 +2,7 @@
 use super::{asked, plain, taught};
 use martlet_core::page::Rule;
 use martlet_tests::asked::{Facts, Stored};
+use martlet_tests::command::myself;
 use martlet_tests::mutate::Dice;
 use rusqlite::Connection;
 use std::io::{Read as _, Write as _};
@@ -77,7 +78,7 @@ fn no_answer_is_torn_however_the_writer_dies() {
     let kills = std::env::var("MARTLET_KILLS").map_or(KILLS, |text| text.parse().expect("kills"));
     let (mut answers, mut journals, mut busy) = (0, 0, 0);
     for kill in 0..kills {
-        let mut writer = Command::new(std::env::current_exe().expect("this program"))
+        let mut writer = myself()
             .args(["--exact", "reader::writers::a_writer_writes_whole_transactions"])
             .env(DATABASE, &path)
             .stdout(Stdio::null())
