@@ -6,44 +6,9 @@ use super::record::Record;
 use super::rules::{Rule, Rules};
 use crate::check::{Cell, Stat};
 
-/// Columns of `container_info`, in the order of Swift's statement that creates it. Databases that
-/// Swift migrated have the same: the migration runs that statement.
-const COLUMNS: [Column; 18] = [
-    Column::Text,    // account
-    Column::Text,    // container
-    Column::Text,    // created_at
-    Column::Text,    // put_timestamp
-    Column::Text,    // delete_timestamp
-    Column::Text,    // reported_put_timestamp
-    Column::Text,    // reported_delete_timestamp
-    Column::Integer, // reported_object_count
-    Column::Integer, // reported_bytes_used
-    Column::Text,    // hash
-    Column::Text,    // id
-    Column::Text,    // status
-    Column::Text,    // status_changed_at
-    Column::Free,    // metadata
-    Column::Integer, // x_container_sync_point1
-    Column::Integer, // x_container_sync_point2
-    Column::Policy,  // storage_policy_index
-    Column::Free,    // reconciler_sync_point
-];
-
-/// Columns from the first to `delete_timestamp`, the last that a verdict needs.
-const WANTED: usize = 5;
-
-/// What a column must hold for the reader to answer.
-#[derive(Clone, Copy)]
-enum Column {
-    /// Text, UTF-8.
-    Text,
-    /// An integer.
-    Integer,
-    /// The key of the join.
-    Policy,
-    /// Anything: Swift does not select it.
-    Free,
-}
+/// Columns of `container_info`. Databases that Swift migrated have the same, and in the same order: the
+/// migration runs the statement that creates it.
+const COLUMNS: usize = 18;
 
 /// The row that both of Swift's statements get.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,42 +28,36 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The row stored in `payload`, joined with its policy's on `policies`.
     pub(super) fn new(payload: &'a [u8], policies: Leaf<'_>, rules: Rules) -> Result<Self, Rule> {
-        let whole = Record::new(payload, rules)?;
-        let mut record = whole;
-        let mut wanted = [Cell::Null; WANTED];
-        let mut policy_index = Cell::Null;
-        for (index, column) in COLUMNS.into_iter().enumerate() {
-            let found = record.next(rules)?;
-            if let Some(wanted) = wanted.get_mut(index) {
-                *wanted = found;
-            }
-            match (column, found) {
-                (Column::Text, Cell::Text(text)) => {
-                    // The first test is the quicker one.
-                    let is_utf8 = text.is_ascii() || core::str::from_utf8(text).is_ok();
-                    rules.ask(Rule::NotUtf8, is_utf8)?;
-                }
-                (Column::Text, _) => rules.ask(Rule::NotText, false)?,
-                (Column::Integer, found) => {
-                    rules.ask(Rule::NotInteger, matches!(found, Cell::Int(_)))?;
-                }
-                (Column::Policy, found) => {
-                    rules.ask(Rule::PolicyIndex, matches!(found, Cell::Int(_)))?;
-                    policy_index = found;
-                }
-                (Column::Free, _) => {}
-            }
-        }
-        record.end(rules)?;
-        let (count, bytes) = policy(policy_index, policies, rules)?;
-        let [account, container, _created, put, delete] = wanted;
+        let record = Record::new(payload, rules)?;
+        let mut rest = record;
+        let account = text(&mut rest, rules)?;
+        let container = text(&mut rest, rules)?;
+        text(&mut rest, rules)?; // created_at
+        let put = text(&mut rest, rules)?;
+        let delete = text(&mut rest, rules)?;
+        text(&mut rest, rules)?; // reported_put_timestamp
+        text(&mut rest, rules)?; // reported_delete_timestamp
+        integer(&mut rest, rules)?; // reported_object_count
+        integer(&mut rest, rules)?; // reported_bytes_used
+        text(&mut rest, rules)?; // hash
+        text(&mut rest, rules)?; // id
+        text(&mut rest, rules)?; // status
+        text(&mut rest, rules)?; // status_changed_at
+        rest.next(rules)?; // metadata: Swift does not select it
+        integer(&mut rest, rules)?; // x_container_sync_point1
+        integer(&mut rest, rules)?; // x_container_sync_point2
+        let index = rest.next(rules)?; // storage_policy_index
+        rules.ask(Rule::PolicyIndex, matches!(index, Cell::Int(_)))?;
+        rest.next(rules)?; // reconciler_sync_point: nor this
+        rest.end(rules)?;
+        let (count, bytes) = policy(index, policies, rules)?;
         rules.ask(Rule::Timestamp, count != 0 || (is_plain(put) && is_plain(delete)))?;
-        Ok(Self { record: whole, account, container, put, delete, count, bytes })
+        Ok(Self { record, account, container, put, delete, count, bytes })
     }
 
     /// The stored row of `container_info`, in the order of its columns.
     #[must_use]
-    pub fn info(&self) -> [Cell<'a>; COLUMNS.len()] {
+    pub fn info(&self) -> [Cell<'a>; COLUMNS] {
         // As in `new`, where each of these was read without an error.
         let mut record = self.record;
         core::array::from_fn(|_| record.next(Rules::ALL).unwrap_or(Cell::Null))
@@ -116,6 +75,23 @@ impl<'a> Row<'a> {
             revived: false,
         }
     }
+}
+
+/// The next column, which Swift selects as a text.
+fn text<'a>(record: &mut Record<'a>, rules: Rules) -> Result<Cell<'a>, Rule> {
+    let cell = record.next(rules)?;
+    if let Cell::Text(text) = cell {
+        // The first test is the quicker one.
+        rules.ask(Rule::NotUtf8, text.is_ascii() || core::str::from_utf8(text).is_ok())?;
+    } else {
+        rules.ask(Rule::NotText, false)?;
+    }
+    Ok(cell)
+}
+
+/// The next column, which Swift selects as a number.
+fn integer(record: &mut Record<'_>, rules: Rules) -> Result<(), Rule> {
+    rules.ask(Rule::NotInteger, matches!(record.next(rules)?, Cell::Int(_)))
 }
 
 /// `object_count` and `bytes_used` of policy `index`; zeros if it has no row.
