@@ -42,25 +42,27 @@ pub(super) fn saving(extent: Extent<'_>) -> Result<Vec<Survived>, String> {
     // A first run makes what a second one reads.
     let mut wrong = Vec::new();
     let mut calls = Vec::new();
-    for _ in 0..2 {
+    for from in [From::Nothing, From::Kept] {
         place.note();
         let (made, lines) = place.record()?;
         place.databases = place.databases.max(audits(&lines));
         wrong.extend(place.judge(&lines, None)?);
-        calls.extend(made);
+        calls.extend(made.into_iter().map(|call| (from, call)));
     }
     if !wrong.is_empty() {
         return Err(format!("without a fault: {}", wrong.join("\n")));
     }
     place.keep()?;
     let mut seen = BTreeSet::new();
-    calls.retain(|call| place.is_kept(call) && seen.insert((call.name.clone(), call.nth)));
+    calls.retain(|(from, call)| {
+        place.is_kept(call) && seen.insert((*from, call.name.clone(), call.nth))
+    });
     let (mut once, mut lasting) = (0, 0);
-    for (row, call) in calls.iter().enumerate() {
+    for (row, (from, call)) in calls.iter().enumerate() {
         for (turn, error) in ERRORS.into_iter().enumerate() {
             if extent.all || row % SHARE == 0 && turn == row / SHARE % ERRORS.len() {
                 let fault = Fault { call: call.name.clone(), nth: call.nth, error };
-                let (fired, faults) = place.fail(&fault)?;
+                let (fired, faults) = place.fail(&fault, *from)?;
                 once += usize::from(fired);
                 let at = place.short(&call.line);
                 wrong.extend(faults.into_iter().map(|it| format!("{fault} at {at}: {it}")));
@@ -86,6 +88,13 @@ pub(super) fn saving(extent: Extent<'_>) -> Result<Vec<Survived>, String> {
         Survived { what: what.into(), fired: once },
         Survived { what: format!("{what}, for as long as the daemon runs"), fired: lasting },
     ])
+}
+
+/// What a run finds of those before it. A call of the one has another number in the other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum From {
+    Nothing,
+    Kept,
 }
 
 /// A node, its daemon's conf, and what the daemon keeps.
@@ -172,20 +181,24 @@ impl Place {
         Ok(())
     }
 
-    /// Puts it back.
-    fn reset(&mut self) -> Result<(), String> {
+    /// Puts it back, or takes it away.
+    fn reset(&mut self, from: From) -> Result<(), String> {
         let _absent = fs::remove_dir_all(self.state());
-        said(&self.state(), fs::create_dir_all(self.state()))?;
-        for (path, bytes) in &self.kept {
-            said(path, fs::write(path, bytes))?;
+        if from == From::Kept {
+            said(&self.state(), fs::create_dir_all(self.state()))?;
+            for (path, bytes) in &self.kept {
+                said(path, fs::write(path, bytes))?;
+            }
+        } else {
+            let _absent = fs::remove_file(self.metrics());
         }
         self.note();
         Ok(())
     }
 
     /// Whether the fault fired, and what was not survived.
-    fn fail(&mut self, fault: &Fault) -> Result<(bool, Vec<String>), String> {
-        self.reset()?;
+    fn fail(&mut self, fault: &Fault, from: From) -> Result<(bool, Vec<String>), String> {
+        self.reset(from)?;
         let (out, lines) = run(|out| strace::command(&self.words(), Some(fault), out, LIMIT))?;
         let fired = !strace::fired(out.path())?.is_empty();
         Ok((fired, self.judge_all(lines, &fault.call)?))
@@ -193,7 +206,7 @@ impl Place {
 
     /// The same with every call of that name on any of the files.
     fn fail_for_ever(&mut self, call: &str, error: &str) -> Result<Vec<String>, String> {
-        self.reset()?;
+        self.reset(From::Kept)?;
         let store = Store::new(&self.state(), &self.conf, "");
         let mut paths = vec![self.state(), self.node.recon(), self.metrics()];
         for ending in ["state", "findings", "pause"] {
