@@ -25,6 +25,8 @@ enum Act {
     /// Nothing is begun for two minutes.
     Pause,
     Resume,
+    /// The device of this lane does not answer.
+    Stall(u8),
 }
 
 const PAUSE: Duration = Duration::from_secs(120);
@@ -47,6 +49,7 @@ fn act(model: &mut Model, act: Act) {
         Act::Rearm => model.order(Order::Rearm(Device(0))),
         Act::Pause => model.pause(PAUSE),
         Act::Resume => model.order(Order::Resume),
+        Act::Stall(lane) => model.stall(Lane(lane)),
     }
 }
 
@@ -55,7 +58,7 @@ fn possible(model: &mut Model) -> Vec<Act> {
     acts.extend(TICKS.map(Act::Tick));
     for lane in 0..2 {
         let fitting = model.fitting(Lane(lane));
-        acts.push(Act::Ask(lane));
+        acts.extend([Act::Ask(lane), Act::Stall(lane)]);
         acts.extend(
             fitting
                 .into_iter()
@@ -186,6 +189,45 @@ fn with_damage_that_a_deep_look_found() {
     assert!(5_000 < states, "only {states} states: something is not explored");
 }
 
+/// A daemon sweeps two devices; that of the first lane has not answered a walk, and is left alone.
+fn stalled(disks: [usize; 2], then: &[(u8, usize)]) -> Model {
+    let mut model = Model::new(&conf(Mode::Forever, true));
+    model.tick(Duration::from_secs(60)); // over the rest before the first pass
+    let start = [(0, 22), (0, disks[0]), (0, disks[1]), (0, 2)];
+    for (lane, event) in start.iter().chain(then) {
+        let _ = model.turn(Lane(*lane), &[*event]);
+    }
+    model.ask(Lane(0));
+    model.stall(Lane(0));
+    model
+}
+
+#[test]
+fn with_a_device_that_does_not_answer() {
+    let states = explore(&stalled([0, 1], &[(0, 4), (1, 4)]), 5);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_two_devices_of_a_disk_that_does_not_answer() {
+    let states = explore(&stalled([0, 0], &[]), 6);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
+#[test]
+fn with_a_pass_that_has_ended_without_a_device() {
+    // What waits on its shelf is of that pass too.
+    let mut model = stalled([0, 1], &[(0, 4), (0, 11)]);
+    let ended = model.live_in(&[Lane(1)], Duration::from_secs(50), &NOTHING);
+    assert_eq!(ended, 1, "the pass ends without it");
+    model.tick(Duration::from_secs(60));
+    for event in [22, 0, 1, 2] {
+        let _ = model.turn(Lane(1), &[event]);
+    }
+    let states = explore(&model, 5);
+    assert!(5_000 < states, "only {states} states: something is not explored");
+}
+
 /// Every look is sound, and databases have no end.
 const ENDLESS: [usize; 4] = [4, 8, 20, 22];
 /// Nothing is found, and a pass has no devices.
@@ -213,6 +255,20 @@ fn through_passes_that_begin_an_interval_apart() {
     assert_eq!(model.live(Duration::from_secs(45), &NOTHING), 1);
     assert_eq!(model.live(Duration::from_secs(10), &NOTHING), 1, "the next one has begun");
     assert_eq!(model.began(), first.map(|first| first.after(interval)));
+}
+
+#[test]
+fn through_passes_in_which_a_device_does_not_answer_until_it_does() {
+    let mut model = stalled([0, 1], &[(0, 4)]);
+    let rest = Duration::from_secs(180);
+    assert_eq!(model.live_in(&[Lane(1)], rest, &NOTHING), 3, "the others have their passes");
+    for event in [22, 1, 0, 2, 4] {
+        let _ = model.turn(Lane(1), &[event]);
+    }
+    let late = model.audited();
+    let _ = model.turn(Lane(0), &[8]);
+    assert_eq!(model.audited(), late, "a late answer counts nothing");
+    assert_eq!(model.live(rest, &NOTHING), 3, "and with it");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use martlet_core::breaker::Limits;
 use martlet_core::due::{DeepConf, Which};
 use martlet_core::time::{Mono, Now, Wall};
 
+use self::events::MOVES;
 pub use self::events::{EVENTS, answers};
-use self::events::{MOVES, begins};
 use self::ledger::Ledger;
 
 /// Lanes of the model.
@@ -80,7 +80,8 @@ impl Model {
     /// Gives an order; afterwards it counts for the account too.
     pub fn order(&mut self, order: Order<'_>) {
         let woken = self.auditor.order(self.ledger.now, order);
-        assert!(woken, "an order wakes every lane");
+        let may_be_late = matches!(order, Order::Stalled(_));
+        assert!(woken || may_be_late, "an order wakes every lane");
         self.ledger.ordered(order);
     }
 
@@ -106,7 +107,7 @@ impl Model {
     pub fn ask(&mut self, lane: Lane) {
         let step = self.auditor.poll(lane, self.ledger.now);
         let _ = self.ledger.check_step(lane, &step, false);
-        self.ledger.accounts[usize::from(lane.0)].begun = begins(&step);
+        self.ledger.accounts[usize::from(lane.0)].handed(&step, false);
     }
 
     /// Asks `lane`, checks the step against the account, and answers it with the first of `events`
@@ -115,7 +116,7 @@ impl Model {
         let step = self.auditor.poll(lane, self.ledger.now);
         let event = events.iter().map(|event| EVENTS[*event]).find(|event| answers(&step, event));
         let wait = self.ledger.check_step(lane, &step, event.is_some());
-        self.ledger.accounts[usize::from(lane.0)].begun = begins(&step) && event.is_none();
+        self.ledger.accounts[usize::from(lane.0)].handed(&step, event.is_some());
         if let Some(event) = event {
             self.ledger.told(lane, &step, &event);
             let _ = self.auditor.handle(lane, self.ledger.now, event);
@@ -126,14 +127,25 @@ impl Model {
     /// Goes from one thing to the next for `span`, each lane answered with the first of `events` that
     /// fits; time leaps when every lane waits. Returns how many passes ended.
     pub fn live(&mut self, span: Duration, events: &[usize]) -> u8 {
+        self.live_in(&[Lane(0), Lane(1)], span, events)
+    }
+
+    /// The same in these lanes only: another one does not answer.
+    pub fn live_in(&mut self, lanes: &[Lane], span: Duration, events: &[usize]) -> u8 {
         let (end, passes) = (self.ledger.now.mono.after(span), self.ledger.passes);
         while self.ledger.now.mono < end {
-            let waits = [Lane(0), Lane(1)].map(|lane| self.turn(lane, events));
-            if let [Some(one), Some(two)] = waits {
-                self.ledger.now.mono = one.min(two).min(end);
+            let waits = lanes.iter().map(|lane| self.turn(*lane, events).ok_or(())).collect();
+            let waits: Result<Vec<Mono>, ()> = waits;
+            if let Some(next) = waits.ok().and_then(|waits| waits.into_iter().min()) {
+                self.ledger.now.mono = next.min(end);
             }
         }
         self.ledger.passes - passes
+    }
+
+    /// The device of `lane` does not answer what it was asked.
+    pub fn stall(&mut self, lane: Lane) {
+        self.order(Order::Stalled(lane));
     }
 
     /// When the last pass began.

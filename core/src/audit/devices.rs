@@ -79,10 +79,12 @@ impl<const MAX: usize> Devices<MAX> {
         }
     }
 
-    /// Takes the first waiting device whose disk nobody is working on.
-    pub(super) fn take(&mut self) -> Option<Device> {
+    /// Takes the first waiting device whose disk nobody is working on, and which is not `held` by a lane
+    /// that stalled.
+    pub(super) fn take(&mut self, held: impl Fn(u64) -> bool) -> Option<Device> {
         let free = self.rows.iter().position(|row| {
             row.state == State::Waiting
+                && !held(row.disk)
                 && !self
                     .rows
                     .iter()
@@ -144,12 +146,28 @@ impl<const MAX: usize> Devices<MAX> {
         self.rows.iter().find(|row| row.device == device).map(|row| row.past)
     }
 
+    /// The physical disk below it.
+    pub(super) fn disk(&self, device: Device) -> Option<u64> {
+        self.rows.iter().find(|row| row.device == device).map(|row| row.disk)
+    }
+
     fn row(&mut self, device: Device) -> Option<&mut Row> {
         self.rows.iter_mut().find(|row| row.device == device)
     }
 
-    pub(super) fn all_done(&self) -> bool {
-        self.rows.iter().all(|row| row.state == State::Done)
+    /// Whether all are done, but for those whose disk is `held` by a lane that stalled.
+    pub(super) fn all_done(&self, held: impl Fn(u64) -> bool) -> bool {
+        self.rows.iter().all(|row| row.state == State::Done || held(row.disk))
+    }
+
+    /// The pass ends: those that are not done were passed over. Returns how many.
+    pub(super) fn end(&mut self) -> u64 {
+        let mut missed: u64 = 0;
+        for row in self.rows.iter_mut().filter(|row| row.state != State::Done) {
+            row.past.skipped = true;
+            missed = missed.saturating_add(1);
+        }
+        missed
     }
 
     /// How many are done, and how many there are.
@@ -170,6 +188,11 @@ mod tests {
         breaker: Breaker { moved: 0, tripped: false },
     };
     const ONE_PERCENT: Limits = Limits { databases: 16, share: 10_000 };
+
+    /// No lane has stalled.
+    fn nobody(_disk: u64) -> bool {
+        false
+    }
 
     /// The answer for one more of a device of which so many were moved.
     fn ask(databases: Option<u64>, found: u64, moved: u32) -> Answer {
@@ -209,10 +232,10 @@ mod tests {
         let past = Past { done: true, skipped: true, found: 9, databases: Some(9), breaker };
         let mut devices = Devices::<1>::default();
         assert!(devices.add(1, past, true));
-        assert!(devices.all_done() && devices.past(Device(0)) == Some(past));
+        assert!(devices.all_done(nobody) && devices.past(Device(0)) == Some(past));
         devices.clear();
         assert!(devices.add(1, past, false));
-        assert_eq!(devices.take(), Some(Device(0)));
+        assert_eq!(devices.take(nobody), Some(Device(0)));
         let breaker = Breaker { moved: 0, tripped: true };
         let new = Past { databases: Some(9), breaker, ..NEW };
         assert_eq!(devices.past(Device(0)), Some(new));
@@ -222,16 +245,37 @@ mod tests {
     fn no_disk_is_taken_twice_at_a_time() {
         let mut devices = Devices::<4>::default();
         assert!([7, 7, 9].iter().all(|disk| devices.add(*disk, NEW, false)));
-        assert_eq!(devices.take(), Some(Device(0)));
-        assert_eq!(devices.take(), Some(Device(2)), "device 1 is on the disk of device 0");
-        assert_eq!(devices.take(), None);
+        assert_eq!(devices.take(nobody), Some(Device(0)));
+        assert_eq!(devices.take(nobody), Some(Device(2)), "device 1 is on the disk of device 0");
+        assert_eq!(devices.take(nobody), None);
         devices.done(Device(0));
-        assert_eq!(devices.take(), Some(Device(1)));
+        assert_eq!(devices.take(nobody), Some(Device(1)));
         devices.done(Device(1));
-        assert!(!devices.all_done());
+        assert!(!devices.all_done(nobody));
         devices.done(Device(2));
-        assert!(devices.all_done());
+        assert!(devices.all_done(nobody));
         assert_eq!(devices.progress(), (3, 3));
+    }
+
+    #[test]
+    fn a_disk_that_is_held_is_left_alone_and_its_devices_are_passed_over_once() {
+        let mut devices = Devices::<4>::default();
+        let known = Past { databases: Some(7), ..NEW };
+        assert!([7, 9, 7].iter().all(|disk| devices.add(*disk, known, false)));
+        assert_eq!(devices.take(nobody), Some(Device(0)), "whose lane stalls");
+        let held = |disk| disk == 7;
+        assert_eq!(devices.take(held), Some(Device(1)));
+        assert_eq!(devices.take(held), None);
+        assert!(!devices.all_done(held), "device 1 is at work");
+        devices.done(Device(1));
+        assert!(devices.all_done(held) && !devices.all_done(nobody));
+        assert_eq!(devices.end(), 2);
+        let missed = Some(Past { skipped: true, ..known });
+        assert_eq!((devices.past(Device(0)), devices.past(Device(2))), (missed, missed));
+        assert_eq!(
+            devices.past(Device(1)).map(|past| (past.done, past.skipped)),
+            Some((true, false))
+        );
     }
 
     #[test]
@@ -251,7 +295,9 @@ mod tests {
             devices.shuffle(&mut random);
             let mut seen = [false; 3];
             for place in 0..3 {
-                let Some(Device(number)) = devices.take() else { panic!("a device is missing") };
+                let Some(Device(number)) = devices.take(nobody) else {
+                    panic!("a device is missing")
+                };
                 seen[usize::from(number)] = true;
                 if place == 0 {
                     firsts[usize::from(number)] += 1;

@@ -53,6 +53,15 @@ pub(super) enum Stage {
     Over,
 }
 
+/// A lane whose device does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stalled {
+    /// The physical disk below it: nobody else may get stuck there.
+    pub(super) disk: u64,
+    /// Its pass has ended without it.
+    pub(super) missed: bool,
+}
+
 /// What became of a database that was to be moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fate {
@@ -74,6 +83,8 @@ pub(super) struct State {
     pub(super) stage: Stage,
     /// The step of this stage was handed out and its answer is awaited.
     pub(super) asked: bool,
+    /// That answer does not come, and the pass goes on without it.
+    pub(super) stalled: Option<Stalled>,
     /// The device this lane works on.
     pub(super) device: Option<Device>,
     /// Its walk has ended.
@@ -97,6 +108,7 @@ impl State {
         Self {
             stage: Stage::Next,
             asked: false,
+            stalled: None,
             device: None,
             walked: false,
             path: DbPath::EMPTY,
@@ -122,8 +134,14 @@ impl State {
         }
     }
 
-    /// Whether nothing is in progress here, not even a pause that the pass has to wait for.
+    /// Whether nothing is in progress here that the pass has to wait for, not even a pause.
     pub(super) const fn is_idle(&self) -> bool {
-        matches!(self.stage, Stage::Next | Stage::Rest(_) | Stage::Over) && self.device.is_none()
+        let rests = matches!(self.stage, Stage::Next | Stage::Rest(_) | Stage::Over);
+        self.stalled.is_some() || (rests && self.device.is_none())
+    }
+
+    /// Whether the pass of the step that it is at has ended without it.
+    pub(super) fn has_missed(&self) -> bool {
+        self.stalled.is_some_and(|stalled| stalled.missed)
     }
 }

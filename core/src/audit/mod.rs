@@ -24,6 +24,7 @@ mod lane;
 mod poll;
 mod random;
 mod shelf;
+mod stall;
 mod standing;
 mod step;
 mod tell;
@@ -258,7 +259,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.lanes.get(usize::from(lane.0)).and_then(|state| state.shelf.since())
     }
 
-    /// Takes a word from outside the lanes. True: wake them all.
+    /// Takes a word from outside the lanes. True: wake them all, something has changed.
     #[must_use]
     pub fn order(&mut self, now: Now, order: Order<'_>) -> bool {
         match order {
@@ -267,6 +268,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 self.paused = Some(until.min(now.mono.after(PAUSE_MAX)));
             }
             Order::Resume => self.paused = None,
+            Order::Stalled(lane) => return self.stalled(lane),
             Order::Rearm(device) => {
                 self.devices.rearm(device);
                 (self.saves.unsaved, self.saves.urgent) = (true, true);

@@ -138,9 +138,12 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         Stage::Save
     }
 
-    /// Takes a device, or ends the pass if there is none left and nobody at work.
+    /// Takes a device, or ends the pass if there is none left and nobody at work, or at one that does
+    /// not answer.
     fn next_device(&mut self, index: usize, now: Now) -> Stage {
-        if let Some(device) = self.devices.take() {
+        let lanes = &self.lanes;
+        let held = |disk| lanes.iter().filter_map(|it| it.stalled).any(|it| it.disk == disk);
+        if let Some(device) = self.devices.take(held) {
             if let Some(state) = self.lanes.get_mut(index) {
                 state.device = Some(device);
                 state.walked = false;
@@ -148,9 +151,11 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             return Stage::Walk;
         }
         // A lane lets go of its device only when it is through the gate after the last database.
-        if !self.devices.all_done() {
+        if !self.devices.all_done(held) {
             return Stage::Rest(Mono::FAR);
         }
+        self.totals.skipped = self.totals.skipped.saturating_add(self.devices.end());
+        self.miss();
         self.ended.took =
             self.resumed.unwrap_or_default().saturating_add(now.mono.since(self.began));
         self.ended.totals = self.totals;
@@ -176,6 +181,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
                 if !self.others_idle(index) {
                     return Stage::Rest(Mono::FAR);
                 }
+                self.miss();
                 if self.conf.mode == Mode::Forever && self.saves.unsaved {
                     self.phase = Phase::Keeping {
                         midway: matches!(self.phase, Phase::Short(_) | Phase::Sweeping),

@@ -118,7 +118,8 @@ impl LaneState {
 }
 
 impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
-    /// On which device a lane works, and what it is at.
+    /// On which device a lane works, and what it is at. A lane whose pass has ended without it works on
+    /// none of this pass.
     #[must_use]
     pub fn doing(&self, lane: Lane, now: Mono) -> (Option<Device>, Doing) {
         let Some(state) = self.lanes.get(usize::from(lane.0)) else { return (None, Doing::Idle) };
@@ -140,7 +141,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             | Stage::Window(_)
             | Stage::Save => Doing::Saying,
         };
-        (state.device, doing)
+        (state.device.filter(|_| !state.has_missed()), doing)
     }
 
     /// How long this process has been at the pass in progress; none between two passes.

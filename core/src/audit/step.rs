@@ -6,7 +6,7 @@ use core::time::Duration;
 use heapless::Vec;
 
 use super::devices::{Device, Past};
-use super::lane::Fate;
+use super::lane::{Fate, Lane};
 use crate::breaker::Limits;
 use crate::check::Seen;
 use crate::deep::Dug;
@@ -212,6 +212,9 @@ pub enum Order<'a> {
     Resume,
     /// Move databases of this device again, though its breaker has tripped.
     Rearm(Device),
+    /// The device of this lane does not answer: go on without it. Ignored unless the lane is at a walk
+    /// or a look.
+    Stalled(Lane),
     /// Go on by this configuration. The mode stays what it was.
     Reload(&'a Conf),
 }

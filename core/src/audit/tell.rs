@@ -24,6 +24,9 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         if !state.asked {
             return false;
         }
+        if state.has_missed() {
+            return self.late(index, now, event);
+        }
         let urgent = self.saves.urgent;
         let stage = match (state.stage, event) {
             (Stage::Duty, event) => {
@@ -59,10 +62,11 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.release(index) || (!urgent && self.saves.urgent)
     }
 
-    fn stand(&mut self, index: usize, stage: Stage) {
+    pub(super) fn stand(&mut self, index: usize, stage: Stage) {
         if let Some(state) = self.lanes.get_mut(index) {
             state.stage = stage;
             state.asked = false;
+            state.stalled = None;
         }
     }
 
@@ -239,7 +243,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
     }
 
     /// What was read is to be paid for.
-    fn owe(&mut self, now: Now, dug: &Dug) {
+    pub(super) fn owe(&mut self, now: Now, dug: &Dug) {
         self.debt.owe(now.mono, dug.read, self.conf.deep.bytes_per_second);
     }
 

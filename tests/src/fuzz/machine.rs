@@ -39,7 +39,8 @@ fn act(model: &mut Model, mode: Mode, what: u8, kind: u8) {
             let _ = model.turn(lane, event.map_or(&[], std::slice::from_ref));
         }
         200..=209 => model.ask(lane),
-        210..=246 => model.tick(Duration::from_millis(TICKS[usize::from(kind) % TICKS.len()])),
+        210..=242 => model.tick(Duration::from_millis(TICKS[usize::from(kind) % TICKS.len()])),
+        243..=246 => model.stall(lane),
         247..=250 => model.order(Order::Rearm(Device(u16::from(kind & 1)))),
         251..=254 => model.order(Order::Reload(&other(mode, kind))),
         255 => model.order(Order::Stop),

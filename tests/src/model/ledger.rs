@@ -7,8 +7,16 @@ use martlet_core::gate::BUFFER;
 use martlet_core::time::{Mono, Now};
 use martlet_core::walk::Walked;
 
-use super::events::{DUG_BROKEN, LOOKS};
+use super::events::{DUG_BROKEN, LOOKS, begins};
 use super::{DEVICES, LANES};
+
+/// A lane whose device does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stalled {
+    pub(super) disk: u64,
+    /// The pass of what it is at is over.
+    pub(super) missed: bool,
+}
 
 /// What the account keeps of a lane.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of what was told")]
@@ -36,12 +44,24 @@ pub(super) struct Account {
     pub(super) walked: bool,
     /// A look, a move or a walk was handed out and is not answered.
     pub(super) begun: bool,
+    /// What was handed out is a walk or a look, which the others can go on without.
+    pub(super) looks: bool,
+    /// They do.
+    pub(super) stalled: Option<Stalled>,
     /// The second look found nothing wrong.
     pub(super) cleared: bool,
     /// Until when it waits, if that is what it does and a time was named.
     pub(super) waits: Option<Mono>,
     /// The window that is to be reported next.
     pub(super) closed: Option<(u64, u64)>,
+}
+
+impl Account {
+    /// A step was handed out, and was `answered` at once or not yet.
+    pub(super) fn handed(&mut self, step: &Step<'_>, answered: bool) {
+        self.begun = begins(step) && !answered;
+        self.looks = self.begun && !matches!(step, Step::Move(..));
+    }
 }
 
 /// What was told.
@@ -120,6 +140,7 @@ impl Ledger {
                 self.paused = Some(until.min(self.now.mono.after(PAUSE_MAX)));
             }
             Order::Resume => self.paused = None,
+            Order::Stalled(lane) => self.stall(lane),
             Order::Rearm(device) => {
                 self.unsaved |= !self.stopped;
                 self.urgent = true;
@@ -135,9 +156,36 @@ impl Ledger {
         }
     }
 
+    fn stall(&mut self, lane: Lane) {
+        let Some(account) = self.accounts.get_mut(usize::from(lane.0)) else { return };
+        let disk = account.device.and_then(|held| self.disks.get(usize::from(held.0)));
+        if account.begun && account.looks && account.stalled.is_none() {
+            account.stalled = disk.map(|disk| Stalled { disk: *disk, missed: false });
+        }
+    }
+
+    /// The pass is over for those who do not answer: what they found has its turn in the next one.
+    pub(super) fn miss(&mut self) {
+        for account in &mut self.accounts {
+            if let Some(Stalled { disk, .. }) = account.stalled {
+                let (begun, looks) = (account.begun, account.looks);
+                let stalled = Some(Stalled { disk, missed: true });
+                *account = Account { begun, looks, stalled, ..Account::default() };
+            }
+        }
+    }
+
+    /// Whether a lane that does not answer holds this disk.
+    pub(super) fn is_held(&self, disk: u64) -> bool {
+        self.accounts.iter().filter_map(|it| it.stalled).any(|it| it.disk == disk)
+    }
+
     /// Takes the answer that `lane` gives to `step`.
     pub(super) fn told(&mut self, lane: Lane, step: &Step<'_>, event: &Event<'_>) {
         let account = &mut self.accounts[usize::from(lane.0)];
+        if account.stalled.take().is_some_and(|it| it.missed) {
+            return; // of a pass that is over: it counts nothing
+        }
         if matches!(step, Step::Check(_) | Step::Dig(_) | Step::Confirm(..) | Step::Move(..)) {
             account.answered = Some(self.now.mono);
         }

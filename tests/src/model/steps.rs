@@ -1,7 +1,7 @@
 //! What must hold of each step that is handed out, by the account of what was told before.
 use core::time::Duration;
 
-use martlet_core::audit::{BUSY_AFTER, Ended, Fate, Lane, Mode, Report, SAVE_EVERY, Step};
+use martlet_core::audit::{BUSY_AFTER, Device, Ended, Fate, Lane, Mode, Report, SAVE_EVERY, Step};
 use martlet_core::tally::WINDOW;
 use martlet_core::time::Mono;
 use martlet_core::verdict::{Counts, Verdict};
@@ -15,6 +15,10 @@ impl Ledger {
     pub(super) fn check_step(&mut self, lane: Lane, step: &Step<'_>, taken: bool) -> Option<Mono> {
         let place = usize::from(lane.0);
         self.accounts[place].waits = None;
+        if self.accounts[place].stalled.is_some_and(|it| it.missed) {
+            assert!(self.accounts[place].begun, "a late answer is dropped, and the lane goes on");
+            return None;
+        }
         let paused = self.paused.is_some_and(|until| self.now.mono < until);
         if paused && !self.accounts[place].begun {
             let work = matches!(step, Step::Walk(_) | Step::Dig(_));
@@ -41,7 +45,11 @@ impl Ledger {
             Step::Save => {
                 assert_eq!(self.conf.mode, Mode::Forever, "a single pass keeps nothing");
                 let account = &mut self.accounts[place];
-                if !account.saving {
+                let saving = account.saving;
+                if !saving && self.stopped {
+                    self.miss();
+                }
+                if !saving {
                     assert!(self.unsaved || self.stopped, "there is nothing to save");
                     let since = self.saved.map(|at| self.now.mono.since(at));
                     let soon = since.is_some_and(|since| since < SAVE_EVERY);
@@ -50,7 +58,7 @@ impl Ledger {
                     // What changes while it is written is saved later.
                     self.unsaved &= !self.stopped && self.sweeping;
                 }
-                account.saving = !taken;
+                self.accounts[place].saving = !taken;
             }
             Step::Walk(device) => {
                 let late = self.urgent && self.conf.mode == Mode::Forever;
@@ -58,14 +66,18 @@ impl Ledger {
                 assert!(!late || began, "a move, a trip and a re-arming are saved before all else");
                 let disk = self.disks.get(usize::from(device.0));
                 for (other, account) in self.accounts.iter().enumerate() {
-                    let theirs =
-                        account.device.and_then(|held| self.disks.get(usize::from(held.0)));
+                    let held = account.stalled.as_ref().map(|it| &it.disk);
+                    let theirs = account
+                        .device
+                        .and_then(|held| self.disks.get(usize::from(held.0)))
+                        .or(held);
                     assert!(
                         other == place || theirs.is_none() || theirs != disk,
                         "two lanes never work on one physical disk"
                     );
                 }
                 assert!(!self.ended.contains(device), "a device is walked once in a pass");
+                self.accounts[place].device = Some(*device);
             }
             Step::Check(path) | Step::Dig(path) | Step::Confirm(path, _) => {
                 assert_eq!(path.as_bytes(), PATH, "the path is the one that was found");
@@ -147,6 +159,7 @@ impl Ledger {
             }
             Report::Leaving(window) => {
                 assert!(self.stopped, "nobody told it to leave");
+                self.miss();
                 let said = (window.passed, window.failed);
                 assert_eq!(said, self.window, "the last window says what was counted in it");
             }
@@ -167,7 +180,9 @@ impl Ledger {
     }
 
     fn check_ended(&mut self, place: usize, ended: &Ended, taken: bool) {
-        assert!(self.accounts.iter().all(|it| it.open.is_empty()), "ended too early");
+        let open = self.accounts.iter().filter(|it| it.stalled.is_none());
+        assert!(open.map(|it| it.open.len()).sum::<usize>() == 0, "ended too early");
+        self.miss();
         // A lane that waits for a pause to end is at no gate.
         let others = self.accounts.iter().filter_map(|it| it.waits);
         let mut others = others.filter(|until| Some(*until) != self.paused);
@@ -175,11 +190,20 @@ impl Ledger {
         assert!(waited, "a pass lasts until every lane is through the gate");
         let took = self.began.map(|began| self.spent + self.now.mono.since(began));
         let account = &mut self.accounts[place];
-        let said = account.ending || took == Some(ended.took);
-        assert!(said, "a pass took {took:?}, restarts left out: {:?}", ended.took);
+        let again = account.ending;
+        assert!(
+            again || took == Some(ended.took),
+            "a pass took {took:?}, restarts left out: {:?}",
+            ended.took
+        );
         account.ending = !taken;
-        let all = self.disks.len();
-        assert!(self.ended.len() == all || self.stopped, "a device was not walked");
+        let devices = (0..).map(Device).zip(&self.disks);
+        let mut left = devices.filter(|(device, _)| !self.ended.contains(device));
+        let missed = left.clone().count();
+        let held = left.all(|(_, disk)| self.is_held(*disk));
+        assert!(held || again || self.stopped, "a device was not walked");
+        let skipped = ended.totals.skipped;
+        assert!(u64::try_from(missed).is_ok_and(|it| it <= skipped), "it says what it left out");
         assert_eq!((ended.window.passed, ended.window.failed), self.window, "the window so far");
         assert_eq!(ended.totals.audited(), self.audited, "the totals are the pass's own");
         if taken {

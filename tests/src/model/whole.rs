@@ -2,8 +2,10 @@
 use martlet_core::audit::{Event, Lane, Order, Step};
 use martlet_core::time::Mono;
 
+use super::Model;
 use super::events::{EVENTS, answers, begins};
-use super::{LANES, Model};
+
+const BOTH: [Lane; super::LANES] = [Lane(0), Lane(1)];
 
 impl Model {
     /// Every event that answers nothing outstanding must change nothing, and asking twice neither.
@@ -62,48 +64,65 @@ impl Model {
         }
     }
 
-    /// Told to stop, every lane leaves within a few turns, whatever it is at.
+    /// Told to stop, every lane leaves within a few turns, whatever it is at, and waits for none that has
+    /// stalled.
     pub fn assert_it_can_be_stopped(&self) {
+        self.assert_these_leave(&BOTH);
+        self.assert_these_leave(&self.answering());
+    }
+
+    /// Left alone with sound databases, the pass ends: nothing waits for nothing, nor for a lane that has
+    /// stalled.
+    pub fn assert_it_goes_on(&self) {
+        self.assert_pass_ends(&BOTH);
+        self.assert_pass_ends(&self.answering());
+    }
+
+    /// The lanes that have not stalled.
+    fn answering(&self) -> Vec<Lane> {
+        let accounts = BOTH.into_iter().zip(&self.ledger.accounts);
+        accounts.filter(|(_, it)| it.stalled.is_none()).map(|(lane, _)| lane).collect()
+    }
+
+    fn assert_these_leave(&self, lanes: &[Lane]) {
         const ENDINGS: [usize; 9] = [22, 20, 19, 13, 30, 7, 2, 0, 32];
         let mut model = self.clone();
         let now = model.ledger.now;
-        let before = [0, 1].map(|lane: usize| self.ledger.accounts[lane].begun);
         model.order(Order::Stop);
         let mut left = 0;
         for round in 0..12 {
             left = 0;
-            for (lane, before) in [Lane(0), Lane(1)].into_iter().zip(before) {
-                let step = model.auditor.poll(lane, now);
+            for lane in lanes {
+                let before = self.ledger.accounts[usize::from(lane.0)].begun;
+                let step = model.auditor.poll(*lane, now);
                 left += usize::from(step == Step::Exit);
                 let new = begins(&step) && !(before && round == 0);
                 assert!(!new, "told to stop, it begins nothing new: {step:?}");
-                let _ = model.turn(lane, &ENDINGS);
+                let _ = model.turn(*lane, &ENDINGS);
             }
         }
-        assert_eq!(left, LANES, "told to stop, every lane leaves");
+        assert_eq!(left, lanes.len(), "told to stop, every lane leaves");
     }
 
-    /// Left alone with sound databases, the pass ends: nothing waits for nothing.
-    pub fn assert_it_goes_on(&self) {
+    fn assert_pass_ends(&self, lanes: &[Lane]) {
         const SOUND: [usize; 8] = [2, 7, 8, 14, 20, 22, 27, 32];
         let mut model = self.clone();
         let passes = model.ledger.passes;
         for _ in 0..200 {
             let mut next = Mono::FAR;
             let mut waiting = 0;
-            for lane in [Lane(0), Lane(1)] {
-                if let Some(until) = model.turn(lane, &SOUND) {
+            for lane in lanes {
+                if let Some(until) = model.turn(*lane, &SOUND) {
                     next = next.min(until);
                     waiting += 1;
                 }
             }
-            let left = [Lane(0), Lane(1)]
-                .into_iter()
-                .all(|lane| model.auditor.poll(lane, model.ledger.now) == Step::Exit);
+            let now = model.ledger.now;
+            let left = lanes.iter().all(|lane| model.auditor.poll(*lane, now) == Step::Exit);
             if passes < model.ledger.passes || left {
                 return;
             }
-            if waiting == LANES {
+            if waiting == lanes.len() {
                 assert!(next < Mono::FAR, "every lane waits for another: {:?}", model.auditor);
                 model.ledger.now.mono = next;
             }
