@@ -52,6 +52,19 @@ fn a_device_that_stalls_delays_no_other_by_more_than_an_audit() {
     }
 }
 
+#[test]
+fn a_device_that_stalls_for_days_costs_the_others_no_pass() {
+    // Of the other devices, and of this one from when it answers, each pass is of every database: the node
+    // asserts it.
+    let days = World::<4>::with(&[(1, 1, 3 * 86_400)]).run(7);
+    let plain = World::<4>::with(&[]).run(7);
+    let passes = |days: &[Day]| days.iter().map(|day| day.passes).collect::<Vec<_>>();
+    assert_eq!(passes(&days), passes(&plain));
+    let incomplete: Vec<u32> = days.iter().map(|day| day.incomplete).collect();
+    assert_eq!(incomplete[..6], [0, 2, 2, 2, 0, 0], "{incomplete:?}");
+    assert_eq!(days[5].counts, plain[5].counts, "it is audited again");
+}
+
 fn rows(table: &mut String, lanes: usize, days: &[Day]) {
     for (number, day) in days.iter().enumerate() {
         let [passed, failed, neither] = day.counts;

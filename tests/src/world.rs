@@ -6,14 +6,14 @@ mod node;
 
 use std::time::Duration;
 
-use martlet_core::audit::{Auditor, Conf, Event, Lane, Mode, Order, Past, Second};
+use martlet_core::audit::{Auditor, Conf, Event, Lane, Mode, Order, Past, STALLED_AFTER, Second};
 use martlet_core::breaker::Limits;
 use martlet_core::due::DeepConf;
 use martlet_core::quarantine::{Around, Siblings};
 use martlet_core::time::Mono;
 use martlet_core::walk::{Floor, Trouble, Walked};
 
-use self::node::{DAY, DEVICES, DISKS, EIO, Node, STALLS, Stall};
+use self::node::{DAY, DEVICES, DISKS, EIO, Node, STALLS};
 
 /// What a lane is at.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,8 @@ pub struct Day {
     pub refused: u32,
     /// Directories passed over.
     pub skipped: u32,
+    /// Passes that said that they left something out.
+    pub incomplete: u32,
     /// Times that what is kept over a restart was saved.
     pub saves: u32,
     /// Hourly windows, and all that they counted.
@@ -67,6 +69,8 @@ pub struct Day {
 pub struct World<const LANES: usize> {
     auditor: Auditor<LANES, DEVICES>,
     lanes: [Doing; LANES],
+    /// When somebody sees that a lane's device does not answer, if that lasts so long.
+    seen: [Option<Mono>; LANES],
     mono: Mono,
     node: Node,
 }
@@ -87,7 +91,7 @@ impl<const LANES: usize> World<LANES> {
     /// When each device's databases were reported first, from the start, in order: of a day on which
     /// this device does not answer for so many seconds; all answer if it is none.
     #[must_use]
-    pub fn first_reports(stall: &'static [Stall]) -> Vec<Vec<Duration>> {
+    pub fn first_reports(stall: &'static [(usize, u32, u64)]) -> Vec<Vec<Duration>> {
         let mut world = Self::with(stall);
         world.turn_all();
         world.node.days.push(Day::default());
@@ -106,7 +110,9 @@ impl<const LANES: usize> World<LANES> {
         databases.map(times).collect()
     }
 
-    fn with(stalls: &'static [Stall]) -> Self {
+    /// The same node with these stalls: a device, a day, and for how many seconds it does not answer then.
+    #[must_use]
+    pub fn with(stalls: &'static [(usize, u32, u64)]) -> Self {
         let conf = Conf {
             mode: Mode::Forever,
             interval: Duration::from_secs(12 * 3600),
@@ -119,7 +125,7 @@ impl<const LANES: usize> World<LANES> {
         let mono = Mono::from_nanos(1 << 40);
         let node = Node::new(&conf, mono, LANES as u64, stalls);
         let auditor = Auditor::new(&conf, node.now(mono), 7);
-        Self { auditor, lanes: [Doing::Free; LANES], mono, node }
+        Self { auditor, lanes: [Doing::Free; LANES], seen: [None; LANES], mono, node }
     }
 
     /// Lets so many days pass, then stops it. Returns what each came to.
@@ -149,7 +155,7 @@ impl<const LANES: usize> World<LANES> {
             Doing::Waits(at) | Doing::Works(at, _) => Some(*at),
             Doing::Free | Doing::Left => None,
         });
-        let next = times.min()?;
+        let next = times.chain(self.seen.iter().flatten().copied()).min()?;
         assert!(next < Mono::FAR, "every lane waits for another");
         Some(next)
     }
@@ -157,7 +163,21 @@ impl<const LANES: usize> World<LANES> {
     fn leap(&mut self, to: Mono) {
         assert!(self.mono < to, "a wait lies in the future");
         self.mono = to;
+        self.see();
         self.turn_all();
+    }
+
+    /// Has the others go on without a lane whose device is seen not to answer.
+    fn see(&mut self) {
+        for lane in 0..LANES {
+            if self.seen[lane].take_if(|at| *at <= self.mono).is_some()
+                && let Doing::Works(_, Answer::Looked(at)) = self.lanes[lane]
+                && self.auditor.order(self.node.now(self.mono), Order::Stalled(number(lane)))
+            {
+                self.node.stalls(lane, at);
+                self.wake();
+            }
+        }
     }
 
     /// Every lane does what it can do without time passing.
@@ -176,12 +196,17 @@ impl<const LANES: usize> World<LANES> {
             Doing::Waits(until) if until <= self.mono => self.lanes[lane] = Doing::Free,
             Doing::Works(at, answer) if at <= self.mono => {
                 self.lanes[lane] = Doing::Free;
+                self.seen[lane] = None;
                 self.tell(lane, answer);
+                self.node.answers(lane);
             }
             Doing::Free => {
                 let now = self.node.now(self.mono);
                 let step = self.auditor.poll(number(lane), now);
                 self.lanes[lane] = self.node.take(lane, now.mono, &step);
+                let seen = now.mono.after(STALLED_AFTER);
+                let lasts = matches!(self.lanes[lane], Doing::Works(until, _) if seen < until);
+                self.seen[lane] = Some(seen).filter(|_| lasts && 1 < LANES);
             }
             Doing::Waits(_) | Doing::Works(..) | Doing::Left => return false,
         }
