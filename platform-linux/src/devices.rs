@@ -56,6 +56,15 @@ pub struct Devices {
 
 /// Lists the devices directory. That it is not there is an error; in Swift it is an empty pass.
 pub fn devices(root: &Path, mount_check: bool) -> Result<Devices, Error> {
+    devices_again(root, mount_check, &[])
+}
+
+/// The same, without a look into those that are `known`: they are listed as they were.
+pub(crate) fn devices_again(
+    root: &Path,
+    mount_check: bool,
+    known: &[&DeviceDir],
+) -> Result<Devices, Error> {
     let list = |error| Error::new("list", root, error);
     let mut devices = Devices { found: Vec::new(), too_many: false };
     for name in names(root).map_err(list)? {
@@ -64,7 +73,10 @@ pub fn devices(root: &Path, mount_check: bool) -> Result<Devices, Error> {
             devices.too_many = true;
             break;
         }
-        devices.found.push(DeviceDir::new(root.join(name), mount_check));
+        let path = root.join(name);
+        let is_it = known.iter().find(|it| it.path == path);
+        let found = is_it.map_or_else(|| DeviceDir::new(path, mount_check), |it| (*it).clone());
+        devices.found.push(found);
     }
     Ok(devices)
 }
@@ -132,6 +144,20 @@ mod tests {
             symlink(&here, sys.path().join("dev/block").join(numbers)).expect("linked");
         }
         sys
+    }
+
+    #[test]
+    fn a_device_that_is_known_is_listed_as_it_was_and_not_looked_into() {
+        let root = tempfile::tempdir().expect("a directory");
+        let known = DeviceDir { path: root.path().join("sda"), mount_check: true, disk: 4711 };
+        let gone = DeviceDir { path: root.path().join("sdc"), ..known.clone() };
+        for name in ["sda", "sdb"] {
+            fs::create_dir(root.path().join(name)).expect("made");
+        }
+        let listed =
+            devices_again(root.path(), false, &[&known, &gone]).expect("it is there").found;
+        assert!(listed.len() == 2 && listed.contains(&known), "{listed:?}");
+        assert!(listed.iter().all(|it| it.path == known.path || it.disk != 4711), "{listed:?}");
     }
 
     #[test]

@@ -6,20 +6,21 @@ mod job;
 mod keep;
 mod stall;
 mod standing;
+mod walk;
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use martlet_core::audit::{Auditor, Conf, Device, Event, Lane, Order, Report};
+use martlet_core::audit::{Auditor, Conf, Event, Lane, Order, Report};
 use martlet_core::check::Cell;
-use martlet_core::cursor::{Entry, Place};
+use martlet_core::cursor::Entry;
 use martlet_core::path::DbPath;
-use martlet_core::time::{Mono, Now};
+use martlet_core::time::Now;
 use martlet_core::verdict::Verdict;
 use martlet_core::walk::Floor;
 
@@ -28,6 +29,7 @@ use self::keep::Mark;
 pub use self::keep::wanted;
 pub use self::stall::Stall;
 pub use self::standing::{DeviceStanding, Standing, parts};
+use self::walk::Walks;
 use crate::check::CheckConf;
 use crate::clock;
 use crate::deep::{Around, Progress};
@@ -107,7 +109,8 @@ pub struct Drive<const LANES: usize> {
     wake: Condvar,
     stop: Arc<AtomicBool>,
     ground: Ground,
-    targets: RwLock<Vec<Target>>,
+    /// The devices of the pass by their rows. Not locked while one of them is walked or looked at.
+    targets: RwLock<Vec<Arc<Target>>>,
     /// What is kept of each target. Locked after the targets and the auditor.
     kept: Mutex<Vec<Mark>>,
     store: Option<Store>,
@@ -120,6 +123,7 @@ pub struct Drive<const LANES: usize> {
     hold: Mutex<Duration>,
     watchdog: Arc<Watchdog>,
     begun: Arc<stall::Begun<LANES>>,
+    walks: Walks<LANES>,
     /// What a deep look needs of this process.
     process: Around,
 }
@@ -151,6 +155,7 @@ impl<const LANES: usize> Drive<LANES> {
             stop,
             watchdog: Arc::default(),
             begun: Arc::new(stall::Begun::new()),
+            walks: Walks::new(),
         }
     }
 
@@ -253,7 +258,10 @@ impl<const LANES: usize> Drive<LANES> {
                     self.tell(lane, Event::Reported)
                 }
             };
-            self.watchdog.end(turn.now.mono);
+            if turn.auditor.doing(lane, turn.now.mono).0.is_none() {
+                hands.end_walk(); // of a device that is done, or of a pass that is over
+            }
+            self.watchdog.end(lane, turn.now.mono);
         }
     }
 
@@ -276,7 +284,7 @@ impl<const LANES: usize> Drive<LANES> {
             match Job::of(&auditor.poll(lane, now), progress, since, subject) {
                 Ok(job) => {
                     self.begun.at(lane, now.mono);
-                    self.watchdog.begin();
+                    self.watchdog.begin(lane);
                     return Some(job);
                 }
                 Err(Some(until)) => {
@@ -301,35 +309,6 @@ impl<const LANES: usize> Drive<LANES> {
         Turn { auditor, now }
     }
 
-    fn walk(
-        &self,
-        lane: Lane,
-        device: Device,
-        since: Option<Mono>,
-        hands: &mut Hands,
-    ) -> Turn<'_, LANES> {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let row = usize::from(device.0);
-        let Some(target) = targets.get(row) else {
-            return Turn { auditor: self.lock(), now: clock::now() };
-        };
-        let from = match hands.device() {
-            Some(walking) if walking == device => Place::default(),
-            Some(_) | None => {
-                self.kept().get(row).map(|mark| mark.sure.clone()).unwrap_or_default()
-            }
-        };
-        let turn = self.tell(lane, Event::Walked(hands.walk(device, target, &from)));
-        if self.store.is_some()
-            && hands.device() == Some(device)
-            && let Some(mark) = self.kept().get_mut(row)
-        {
-            mark.pass(hands.stands(), turn.now.mono, since);
-            mark.share = parts(hands.share());
-        }
-        turn
-    }
-
     fn say(
         &self,
         report: &Report<'_>,
@@ -337,7 +316,7 @@ impl<const LANES: usize> Drive<LANES> {
         hands: &Hands,
         say: &(dyn Fn(&Said<'_>) + Sync),
     ) {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = self.targets();
         let place = match (report, &self.ground) {
             (Report::Hit(Floor::Devices, _), Ground::Devices { root, .. }) => root.as_path(),
             _ => Path::new(OsStr::from_bytes(hands.place())),
@@ -365,9 +344,13 @@ impl<const LANES: usize> Drive<LANES> {
             place: place.as_os_str().as_bytes(),
             moved: hands.moved(),
             share: hands.share(),
-            device: device.and_then(|device| targets.get(usize::from(device.0))),
+            device: device.and_then(|it| targets.get(usize::from(it.0))).map(|it| &**it),
             progress,
         });
+    }
+
+    fn targets(&self) -> RwLockReadGuard<'_, Vec<Arc<Target>>> {
+        self.targets.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<Mark>> {

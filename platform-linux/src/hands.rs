@@ -66,6 +66,15 @@ impl Target {
         }
     }
 
+    /// The device that it is, if it is one.
+    #[must_use]
+    pub const fn as_device(&self) -> Option<&DeviceDir> {
+        match self {
+            Self::Device(device) => Some(device),
+            Self::Below(..) | Self::File(_) => None,
+        }
+    }
+
     /// The device that it lies on, as far as the path says; else the path itself.
     #[must_use]
     pub fn device(&self) -> &Path {
@@ -173,6 +182,12 @@ impl Hands {
     #[must_use]
     pub const fn device(&self) -> Option<Device> {
         self.walking
+    }
+
+    /// Ends a walk that is not wanted any more: the next one begins anew, on a row of the same number too.
+    pub fn end_walk(&mut self) {
+        self.let_go();
+        self.walking = None;
     }
 
     /// Lets go of the lock that is held from a database found to its look. Nothing may be waited for

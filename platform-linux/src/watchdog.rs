@@ -1,13 +1,19 @@
 //! When the service manager's watchdog is fed: by progress, never by a timer of its own.
 //!
 //! A lane that has ended a step feeds it, and a lane that rests feeds it while no lane is in the middle
-//! of a step. So a disk that never answers starves it once the other lanes have nothing left to do, and
-//! a node that rests for half an hour wakes for nothing else.
+//! of a step, but for lanes that the others go on without: a service manager could not end these either.
+//! So a disk that never answers starves it if the other lanes have nothing left to do before they go on
+//! without it, or if no lane is left; and a node that rests for half an hour wakes for nothing else.
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use martlet_core::audit::Lane;
 use martlet_core::time::Mono;
+
+use crate::drive::LANES_MAX;
+
+const _: () = assert!(LANES_MAX <= 32, "the lanes that are busy are bits of a word");
 
 /// Feeds the watchdog of whoever started the daemon, if there is one.
 #[derive(Default)]
@@ -22,8 +28,8 @@ struct Watch {
 }
 
 struct State {
-    /// Lanes in the middle of a step.
-    busy: usize,
+    /// Lanes in the middle of a step, as bits.
+    busy: u32,
     fed: Mono,
 }
 
@@ -43,19 +49,25 @@ impl Watchdog {
     }
 
     /// A lane begins a step.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin(&self, lane: Lane) {
         if let Some(watch) = &self.watch {
-            let mut state = watch.lock();
-            state.busy = state.busy.saturating_add(1);
+            watch.lock().busy |= bit(lane);
         }
     }
 
     /// A lane has ended a step.
-    pub(crate) fn end(&self, now: Mono) {
+    pub(crate) fn end(&self, lane: Lane, now: Mono) {
         if let Some(watch) = &self.watch {
             let mut state = watch.lock();
-            state.busy = state.busy.saturating_sub(1);
+            state.busy &= !bit(lane);
             watch.feed_if_due(&mut state, now);
+        }
+    }
+
+    /// The others go on without a lane that is in the middle of a step.
+    pub(crate) fn give_up(&self, lane: Lane) {
+        if let Some(watch) = &self.watch {
+            watch.lock().busy &= !bit(lane);
         }
     }
 
@@ -79,6 +91,10 @@ impl Watchdog {
         // Whoever is busy feeds an overdue watchdog as soon as its step ends.
         if now < due { due } else { now.after(watch.period) }
     }
+}
+
+fn bit(lane: Lane) -> u32 {
+    1_u32.checked_shl(lane.0.into()).unwrap_or(0)
 }
 
 impl Watch {
@@ -132,8 +148,8 @@ mod tests {
     fn steps_feed_it_when_it_is_due_and_not_more_often() {
         let (watchdog, fed) = watchdog();
         for second in 0..600 {
-            watchdog.begin();
-            watchdog.end(at(second));
+            watchdog.begin(Lane(0));
+            watchdog.end(Lane(0), at(second));
         }
         assert_eq!(fed(), 9, "at 60, 120 … 540 seconds");
     }
@@ -141,7 +157,7 @@ mod tests {
     #[test]
     fn a_step_that_never_ends_starves_it_though_others_rest() {
         let (watchdog, fed) = watchdog();
-        watchdog.begin();
+        watchdog.begin(Lane(1));
         let mut now = at(0);
         while now < at(3600) {
             let next = watchdog.rest(now);
@@ -149,17 +165,34 @@ mod tests {
             now = next;
         }
         assert_eq!(fed(), 0);
-        watchdog.end(now);
+        watchdog.end(Lane(1), now);
         assert_eq!(fed(), 1, "it answered after all");
+    }
+
+    #[test]
+    fn a_lane_that_the_others_go_on_without_does_not_starve_it() {
+        let (watchdog, fed) = watchdog();
+        watchdog.begin(Lane(1));
+        watchdog.give_up(Lane(1));
+        let mut now = at(0);
+        while now < at(1800) {
+            now = watchdog.rest(now);
+        }
+        watchdog.rest(now);
+        assert_eq!(fed(), 30);
+        watchdog.begin(Lane(0));
+        watchdog.end(Lane(1), at(1800));
+        watchdog.rest(at(1900));
+        assert_eq!(fed(), 30, "its answer says nothing of lane 0, which is busy");
     }
 
     #[test]
     fn a_stuck_lane_does_not_starve_it_while_another_gets_on() {
         let (watchdog, fed) = watchdog();
-        watchdog.begin();
+        watchdog.begin(Lane(0));
         for second in [100, 200, 300] {
-            watchdog.begin();
-            watchdog.end(at(second));
+            watchdog.begin(Lane(31));
+            watchdog.end(Lane(31), at(second));
         }
         assert_eq!(fed(), 3);
     }
@@ -167,7 +200,7 @@ mod tests {
     #[test]
     fn a_long_step_feeds_it_by_what_it_gets_done() {
         let (watchdog, fed) = watchdog();
-        watchdog.begin();
+        watchdog.begin(Lane(0));
         (0..=600).for_each(|second| watchdog.progress(at(second)));
         assert_eq!(fed(), 10);
     }
@@ -175,8 +208,8 @@ mod tests {
     #[test]
     fn without_one_nothing_is_waited_for() {
         let watchdog = Watchdog::default();
-        watchdog.begin();
-        watchdog.end(at(1));
+        watchdog.begin(Lane(0));
+        watchdog.end(Lane(0), at(1));
         assert_eq!(watchdog.rest(at(2)), Mono::FAR);
     }
 }

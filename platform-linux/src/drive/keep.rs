@@ -4,17 +4,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use martlet_core::audit::{Conf, Device, Event, Lane, Report};
+use martlet_core::audit::{Conf, Device, Event, Lane, Past, Report};
 use martlet_core::coverage::Wanted;
 use martlet_core::cursor::{self, Disk, Entry, Head, Place};
 use martlet_core::due::Which;
 use martlet_core::event;
 use martlet_core::report::Overdue;
 use martlet_core::time::Mono;
+use martlet_core::walk::Floor;
 
 use super::{Drive, Ground, Turn};
 use crate::clock;
-use crate::devices::devices;
+use crate::devices::{DeviceDir, devices_again};
 use crate::event::say_of;
 use crate::hands::{Hands, Target};
 use crate::logging::Name;
@@ -86,7 +87,7 @@ impl<const LANES: usize> Drive<LANES> {
         }
         let Some(store) = &self.store else { return };
         let _turn = store.turn();
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = self.targets();
         let (head, entries, turns) = {
             let auditor = self.lock();
             let kept = self.kept();
@@ -122,14 +123,14 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     /// Notes what is said: among the findings, and for the coverage.
-    pub(super) fn note(&self, report: &Report<'_>, targets: &[Target], hands: &Hands) {
+    pub(super) fn note(&self, report: &Report<'_>, targets: &[Arc<Target>], hands: &Hands) {
         self.cover(report, targets, hands);
         let Some(findings) = &self.findings else { return };
         match report {
             Report::Began(_) => findings.begin(self.lock().is_resumed()),
             Report::Audited(audited) => {
                 let target = targets.get(usize::from(audited.device.0));
-                let device = target.map_or(Path::new(""), Target::device);
+                let device = target.map_or(Path::new(""), |it| it.device());
                 let known = Known { device, names: hands.names(), moved: hands.moved() };
                 findings.note(audited, &known);
             }
@@ -138,7 +139,7 @@ impl<const LANES: usize> Drive<LANES> {
         }
     }
 
-    fn cover(&self, report: &Report<'_>, targets: &[Target], hands: &Hands) {
+    fn cover(&self, report: &Report<'_>, targets: &[Arc<Target>], hands: &Hands) {
         let Some(coverage) = &self.coverage else { return };
         match report {
             Report::Began(_) => coverage.begin(self.lock().is_resumed()),
@@ -151,6 +152,11 @@ impl<const LANES: usize> Drive<LANES> {
                 }
             }
             Report::Ended(_) => {
+                for (device, past) in self.pasts() {
+                    if !past.done {
+                        coverage.hit(device, Floor::Device);
+                    }
+                }
                 coverage.ended(self.lock().turns());
                 say_overdue(coverage, targets);
             }
@@ -159,35 +165,61 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     /// A pass has ended: tells which devices were seen whole. One that is away may look like an empty one.
-    fn whole(&self, targets: &[Target], findings: &Findings) {
-        let past: Vec<_> = {
-            let auditor = self.lock();
-            (0..).zip(targets).map(|(row, _)| auditor.past(Device(row))).collect()
-        };
-        for (target, past) in targets.iter().zip(past) {
-            // A part of a device is not all of it.
-            let Target::Device(device) = target else { continue };
-            if !device.is_there() {
+    fn whole(&self, targets: &[Arc<Target>], findings: &Findings) {
+        let held = self.held(targets);
+        for (target, (_, past)) in targets.iter().zip(self.pasts()) {
+            // A part of a device is not all of it, and a disk that does not answer is not asked.
+            let Some(device) = target.as_device() else { continue };
+            let is_held = held.iter().any(|it| Arc::ptr_eq(it, target));
+            if !past.done || is_held || !device.is_there() {
                 continue;
             }
-            if past.is_some_and(|past| past.done && !past.skipped) {
+            if !past.skipped {
                 findings.walked(target.path());
             }
             findings.look_aside(target.path());
         }
     }
 
+    /// What is known of each device of the pass.
+    fn pasts(&self) -> Vec<(Device, Past)> {
+        let auditor = self.lock();
+        (0..).map(Device).map_while(|it| Some((it, auditor.past(it)?))).collect()
+    }
+
+    /// Those on a disk from which a lane does not come back: whoever looks into one may not come back
+    /// either.
+    fn held(&self, targets: &[Arc<Target>]) -> Vec<Arc<Target>> {
+        let disk = |it: &Target| it.as_device().map(|device| device.disk);
+        let auditor = self.lock();
+        let lanes = (0..u8::try_from(LANES).unwrap_or(u8::MAX)).map(Lane);
+        let stalled = lanes.filter(|lane| auditor.is_stalled(*lane));
+        let disks: Vec<u64> =
+            stalled.filter_map(|lane| self.walks.of(lane)).filter_map(|it| disk(&it)).collect();
+        let held = targets.iter().filter(|it| disk(it).is_some_and(|it| disks.contains(&it)));
+        held.cloned().collect()
+    }
+
     pub(super) fn list_devices(&self, lane: Lane) -> Turn<'_, LANES> {
+        let held = self.held(&self.targets());
+        let known: Vec<&DeviceDir> = held.iter().filter_map(|it| it.as_device()).collect();
         let (targets, result) = match &self.ground {
             Ground::Named(targets) => (targets.clone(), Ok(())),
-            Ground::Devices { root, mount_check } => match devices(root, *mount_check) {
-                Ok(found) => (found.found.into_iter().map(Target::Device).collect(), Ok(())),
-                Err(error) => (Vec::new(), Err(error.errno())),
-            },
+            Ground::Devices { root, mount_check } => {
+                match devices_again(root, *mount_check, &known) {
+                    Ok(found) => (found.found.into_iter().map(Target::Device).collect(), Ok(())),
+                    Err(error) => (Vec::new(), Err(error.errno())),
+                }
+            }
         };
+        let targets: Vec<Arc<Target>> = targets.into_iter().map(Arc::new).collect();
         let disks: Vec<(u64, Option<Disk>)> = targets
             .iter()
-            .map(|it| (it.disk(), self.store.as_ref().and(state::disk(it.path()))))
+            .map(|it| {
+                let is_held = known.iter().any(|known| known.path == it.path());
+                let looks = self.store.is_some() && !is_held;
+                (it.disk(), looks.then(|| state::disk(it.path())).flatten())
+            })
             .collect();
         let mut listed = self.targets.write().unwrap_or_else(PoisonError::into_inner);
         let mut auditor = self.lock();
@@ -249,9 +281,9 @@ pub fn wanted(conf: &Conf) -> Wanted {
 }
 
 /// Says what has become overdue, once.
-fn say_overdue(coverage: &Coverages, targets: &[Target]) {
+fn say_overdue(coverage: &Coverages, targets: &[Arc<Target>]) {
     for (device, kind, oldest) in coverage.newly_overdue() {
-        let device = targets.get(usize::from(device.0)).map_or(Path::new(""), Target::path);
+        let device = targets.get(usize::from(device.0)).map_or(Path::new(""), |it| it.path());
         let device = Name(device.as_os_str().as_bytes()).to_string();
         let words = format_args!("{device}: {}", Overdue(kind, oldest));
         say_of(event::Event::DeviceOverdue, &[("device", device.as_str())], words);

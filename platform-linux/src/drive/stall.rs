@@ -1,18 +1,18 @@
 //! Since when each lane has been at its step, and the devices that do not answer.
 //!
-//! A lane whose device does not answer cannot say so itself: another thread watches.
+//! A lane whose device does not answer cannot say so itself: another thread watches, and has the others
+//! go on without it.
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use martlet_core::audit::{Device, Lane};
+use martlet_core::audit::{Auditor, Lane, Order};
 use martlet_core::time::Mono;
 
-use super::Drive;
+use super::{DEVICES_MAX, Drive};
 use crate::clock;
 use crate::deep::{Around, Progress};
-use crate::hands::Target;
 
 /// What became of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,14 @@ impl<const LANES: usize> Begun<LANES> {
     }
 }
 
+/// A lane that waits for its device, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Waits {
+    lane: Lane,
+    path: PathBuf,
+    since: Mono,
+}
+
 impl<const LANES: usize> Drive<LANES> {
     /// What a lane's deep looks need: a long one feeds the watchdog by what it reads.
     pub(super) fn around(&self, lane: Lane) -> Around {
@@ -62,11 +70,12 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     /// Tells `hear` of each device that has not answered for `after`, and when it answers again,
-    /// until the drive is told to stop. Between two passes it sleeps as deeply as the lanes. Each time
-    /// that it wakes it calls `tick`: a few times a minute at least, or many times a second.
+    /// until the drive is told to stop; the other lanes go on without the one that waits for it. Between
+    /// two passes it sleeps as deeply as the lanes. Each time that it wakes it calls `tick`: a few times a
+    /// minute at least, or many times a second.
     pub fn watch(&self, after: Duration, hear: &dyn Fn(&Path, Stall), tick: &dyn Fn()) {
         // One a lane at most.
-        let mut known: Vec<(PathBuf, Mono)> = Vec::new();
+        let mut known: Vec<Waits> = Vec::new();
         let mut auditor = self.lock();
         while !self.is_stopped() {
             let now = clock::mono();
@@ -75,34 +84,37 @@ impl<const LANES: usize> Drive<LANES> {
             auditor = clock::wait(&self.wake, auditor, until);
             let now = clock::mono();
             let lanes = (0..u8::try_from(LANES).unwrap_or(u8::MAX)).map(Lane);
-            let stalled: Vec<(Device, Mono)> = lanes
+            let stalled: Vec<Waits> = lanes
                 .filter_map(|lane| {
-                    let (device, doing) = auditor.doing(lane, now);
+                    let (_, doing) = auditor.doing(lane, now);
                     let since = self.begun.since(lane)?;
                     let stalled = doing.is_of_device() && after <= now.since(since);
-                    Some((device.filter(|_| stalled)?, since))
+                    let target = self.walks.of(lane).filter(|_| stalled)?;
+                    Some(Waits { lane, path: target.path().to_owned(), since })
                 })
                 .collect();
             drop(auditor);
             tick();
-            let stalled = self.named(&stalled);
-            for (path, since) in known.iter().filter(|it| !stalled.contains(it)) {
+            for Waits { path, since, .. } in known.iter().filter(|it| !stalled.contains(it)) {
                 hear(path, Stall::Over(now.since(*since)));
             }
-            for (path, since) in stalled.iter().filter(|it| !known.contains(it)) {
+            for Waits { path, since, .. } in stalled.iter().filter(|it| !known.contains(it)) {
                 hear(path, Stall::Lasts(now.since(*since)));
             }
             known = stalled;
             auditor = self.lock();
+            for Waits { lane, since, .. } in &known {
+                self.go_on_without(&mut auditor, *lane, *since);
+            }
         }
     }
 
-    fn named(&self, stalled: &[(Device, Mono)]) -> Vec<(PathBuf, Mono)> {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let path = |device: Device| targets.get(usize::from(device.0)).map(Target::path);
-        stalled
-            .iter()
-            .filter_map(|(device, since)| Some((path(*device)?.to_owned(), *since)))
-            .collect()
+    /// Has the other lanes go on without one, if there are others and it is still at the same step.
+    fn go_on_without(&self, auditor: &mut Auditor<LANES, DEVICES_MAX>, lane: Lane, since: Mono) {
+        let still = 1 < LANES && self.begun.since(lane) == Some(since);
+        if still && auditor.order(clock::now(), Order::Stalled(lane)) {
+            self.watchdog.give_up(lane);
+            self.wake.notify_all();
+        }
     }
 }

@@ -2,7 +2,6 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use martlet_core::audit::{Device, Doing, Lane, LaneState, Order, Past, STALLED_AFTER};
@@ -55,7 +54,7 @@ impl<const LANES: usize> Drive<LANES> {
     /// Where it stands now.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = self.targets();
         let (now, auditor) = (clock::now(), self.lock());
         let kept = self.kept();
         let ages = self.coverage.as_ref().map(|coverage| coverage.ages()).unwrap_or_default();
@@ -64,7 +63,10 @@ impl<const LANES: usize> Drive<LANES> {
             .map(|lane| {
                 let (device, doing) = auditor.doing(Lane(lane), now.mono);
                 let span = self.begun.since(Lane(lane)).map(|since| now.mono.since(since));
-                (device, doing, span.filter(|span| STALLED_AFTER <= *span && doing.is_of_device()))
+                let stalled = span.filter(|span| STALLED_AFTER <= *span && doing.is_of_device());
+                // One that has missed the end of its pass has no row in this one.
+                let missed = device.is_none() && doing.is_of_device();
+                (device, self.walks.of(Lane(lane)).filter(|_| missed), doing, stalled)
             })
             .collect();
         let mut devices: Vec<DeviceStanding> = targets
@@ -73,13 +75,16 @@ impl<const LANES: usize> Drive<LANES> {
             .filter_map(|(target, row)| {
                 let past = auditor.past(Device(row))?;
                 let share = kept.get(usize::from(row)).map_or(0, |mark| mark.share);
-                let at = lanes.iter().find(|lane| lane.0 == Some(Device(row)));
+                let at = lanes.iter().find(|(device, missed, ..)| {
+                    *device == Some(Device(row))
+                        || missed.as_ref().is_some_and(|it| it.path() == target.path())
+                });
                 Some(DeviceStanding {
                     name: target.path().file_name().unwrap_or_default().to_owned(),
                     share: if past.done { WHOLE } else { share.min(WHOLE) },
                     past,
-                    doing: at.map(|lane| lane.1),
-                    stalled: at.and_then(|lane| lane.2),
+                    doing: at.map(|lane| lane.2),
+                    stalled: at.and_then(|lane| lane.3),
                     ages: ages.get(usize::from(row)).cloned(),
                 })
             })
@@ -122,7 +127,7 @@ impl<const LANES: usize> Drive<LANES> {
     /// tripped. Returns the names of these devices; `None`: no device has that name.
     #[must_use]
     pub fn rearm(&self, wanted: Option<&str>) -> Option<Vec<OsString>> {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = self.targets();
         let (mut rearmed, mut found) = (Vec::new(), wanted.is_none());
         let is_wanted =
             |name: &OsStr| wanted.is_none_or(|wanted| Path::new(wanted) == Path::new(name));
