@@ -1,10 +1,11 @@
 //! `cargo xtask planted`: each bug of `tests/bugs` is planted in a copy of the core, and the
-//! exhaustive test must find it.
+//! exhaustive test must find it. That it finds nothing in the code as it is, `cargo test` says.
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -65,20 +66,17 @@ pub(crate) fn run() -> Result<(), String> {
     for copy in &copies {
         make(copy)?;
     }
-    eprintln!("{} bugs, {COPIES} at a time; first the code as it is", bugs.len());
-    let sound = test(&copies[0])?;
-    if let Err(why) = sound {
-        return Err(format!("the exhaustive test fails with no bug planted: {why}"));
-    }
+    eprintln!("{} bugs, {COPIES} at a time", bugs.len());
+    let next = AtomicUsize::new(0);
     let tried: Vec<Tried> = std::thread::scope(|threads| {
-        let share = |(turn, copy): (usize, &PathBuf)| {
-            let (copy, bugs) = (copy.clone(), &bugs);
+        let plant_all = |copy: &PathBuf| {
+            let (copy, bugs, next) = (copy.clone(), &bugs, &next);
             threads.spawn(move || {
-                let mine = bugs.iter().skip(turn).step_by(COPIES);
+                let mine = std::iter::from_fn(|| bugs.get(next.fetch_add(1, Ordering::Relaxed)));
                 mine.map(|bug| plant(&copy, bug)).collect::<Vec<_>>()
             })
         };
-        let planting: Vec<_> = copies.iter().enumerate().map(share).collect();
+        let planting: Vec<_> = copies.iter().map(plant_all).collect();
         planting.into_iter().flat_map(|it| it.join().expect("a copy is tested")).collect()
     });
     let mut survivors = String::new();
