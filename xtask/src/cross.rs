@@ -40,7 +40,7 @@ const FEWER: [(&str, &str); 5] = [
     ("MARTLET_SCENARIOS", "4"),  // each fourth of those that start the command for themselves
 ];
 
-/// Where flash is short: 90 KB less of a 64-bit program, and some thousand instructions more a database.
+/// Where flash is short: 90 KB less of a 64-bit program.
 const SMALLER_ON_ARM: [&str; 2] = [
     "profile.release.package.martlet-platform-linux.opt-level=\"z\"",
     "profile.release.package.martlet-core.opt-level=\"s\"",
