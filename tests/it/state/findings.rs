@@ -89,15 +89,7 @@ impl Node {
 
     /// One pass that tells `findings`, which are saved then.
     fn pass(&self, findings: &Arc<Findings>) {
-        let conf = Conf {
-            mode: Mode::Once,
-            interval: Duration::ZERO,
-            spacing: Duration::ZERO,
-            quarantine: false,
-            breaker: Limits { databases: 0, share: 0 },
-            deep: DeepConf::default(),
-            hash: None,
-        };
+        let conf = one_pass();
         let ground = Ground::Devices { root: self.devices(), mount_check: false };
         let drive: Drive<1> = Drive::new(&conf, ground, true, 1).finding(Arc::clone(findings));
         drive.run(1, &|_| ());
@@ -112,6 +104,19 @@ impl Node {
 fn only(list: &List) -> &Finding {
     assert_eq!(list.findings.len(), 1, "{list:#?}");
     &list.findings[0]
+}
+
+/// One pass without a rate, that moves nothing.
+fn one_pass() -> Conf {
+    Conf {
+        mode: Mode::Once,
+        interval: Duration::ZERO,
+        spacing: Duration::ZERO,
+        quarantine: false,
+        breaker: Limits { databases: 0, share: 0 },
+        deep: DeepConf::default(),
+        hash: None,
+    }
 }
 
 #[test]
@@ -360,15 +365,7 @@ fn a_single_pass_adds_to_what_is_kept_and_one_writes_at_a_time() {
     assert!(of_a_pass().is_none(), "one at a time");
     let beside = node.findings();
     let pass = |findings: Findings, ground: Ground| {
-        let conf = Conf {
-            mode: Mode::Once,
-            interval: Duration::ZERO,
-            spacing: Duration::ZERO,
-            quarantine: false,
-            breaker: Limits { databases: 0, share: 0 },
-            deep: DeepConf::default(),
-            hash: None,
-        };
+        let conf = one_pass();
         let findings = Arc::new(findings);
         let drive: Drive<1> = Drive::new(&conf, ground, true, 1).finding(Arc::clone(&findings));
         drive.run(1, &|_| {});
