@@ -144,7 +144,8 @@ fn test(copy: &Path) -> Result<Result<(), String>, String> {
         return Err(format!("does not build: {error}"));
     };
     let mut every = Command::new(&program);
-    every.args(["--nocapture", "--test-threads=2"]).env("RUST_BACKTRACE", "0");
+    // All tests at once: most bugs are met at once by one of them, and none may wait behind a long one.
+    every.args(["--nocapture", "--test-threads=99"]).env("RUST_BACKTRACE", "0");
     every.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = every.spawn().map_err(|e| format!("cannot run {program}: {e}"))?;
     let stderr = child.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
