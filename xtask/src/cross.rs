@@ -46,10 +46,11 @@ const SMALLER_ON_ARM: [&str; 2] = [
     "profile.release.package.martlet-core.opt-level=\"s\"",
 ];
 
-/// Built sooner without names for a debugger. What is ours is optimised a little, which the emulator repays;
+/// Built sooner without names for a debugger, and linked with the C library that shipped programs have. What is ours is optimised a little, which the emulator repays;
 /// SQLite is not: 2 s for 20, and no test asks much of it.
-const TEST_PROFILE: [&str; 4] = [
+const TEST_PROFILE: [&str; 5] = [
     "profile.dev.debug=0",
+    "profile.dev.strip=\"symbols\"",
     "profile.dev.package.martlet-core.opt-level=1",
     "profile.dev.package.martlet-platform-linux.opt-level=1",
     "profile.dev.package.martlet-tests.opt-level=1",

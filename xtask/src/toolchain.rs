@@ -81,16 +81,37 @@ impl Toolchain {
         flags: &[String],
     ) -> Result<Command, String> {
         let mut flags = flags.to_vec();
-        let mut cargo = match target {
-            Target::BareMetal => Command::new("cargo"),
+        let wrappers = match target {
+            Target::BareMetal => None,
             Target::Aarch64 | Target::Armv7 | Target::Native => {
-                let mut cargo = self.zigbuild()?;
+                if purpose == Purpose::Ship {
+                    flags.push(SELDOM_APART.to_owned());
+                }
+                Some(self.wrappers(target, purpose)?)
+            }
+        };
+        self.cargo_that_keeps(wrappers.as_deref(), target, purpose, flags)
+    }
+
+    /// The same for any sources. With the folder in which `cargo-zigbuild` keeps the scripts that it writes,
+    /// where zig links.
+    fn cargo_that_keeps(
+        &self,
+        wrappers: Option<&Path>,
+        target: Target,
+        purpose: Purpose,
+        mut flags: Vec<String>,
+    ) -> Result<Command, String> {
+        let mut cargo = match wrappers {
+            None => Command::new("cargo"),
+            Some(wrappers) => {
+                let mut cargo = self.zigbuild(wrappers)?;
                 // zig brings the start files; rustc would look for its own, which a library built
                 // from source does not have.
                 flags.push("-Clink-self-contained=no".to_owned());
                 flags.push(TIME64_FLAG.to_owned());
                 if purpose == Purpose::Ship {
-                    flags.extend([NO_UNWIND_TABLES, SELDOM_APART].map(str::to_owned));
+                    flags.push(NO_UNWIND_TABLES.to_owned());
                     let mut c = SMALL_C.to_owned();
                     if target == Target::Armv7 {
                         flags.push(DENSE.0.to_owned());
@@ -117,14 +138,13 @@ impl Toolchain {
     }
 
     /// The cargo command that links with zig, and keeps what zig makes for itself.
-    fn zigbuild(&self) -> Result<Command, String> {
+    fn zigbuild(&self, wrappers: &Path) -> Result<Command, String> {
         let zig = self.zig()?;
         let mut cargo = Command::new(zig.join("bin/cargo-zigbuild"));
         cargo.env("CARGO_ZIGBUILD_ZIG_PATH", zig.join("ziglang/zig"));
         let kept = self.root.join("zig-cache");
-        for name in ["ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR", "CARGO_ZIGBUILD_CACHE_DIR"] {
-            cargo.env(name, &kept);
-        }
+        cargo.env("ZIG_GLOBAL_CACHE_DIR", &kept).env("ZIG_LOCAL_CACHE_DIR", &kept);
+        cargo.env("CARGO_ZIGBUILD_CACHE_DIR", wrappers);
         Ok(cargo)
     }
 

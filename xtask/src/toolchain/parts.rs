@@ -125,6 +125,26 @@ impl Toolchain {
         })
     }
 
+    /// The folder with the scripts by which `cargo-zigbuild` has zig compile and link for `target`. It writes
+    /// them when it needs them, and fails where two do so at once. So they come of a program that does
+    /// nothing, built as either purpose will be; and so does the C library, which zig makes for it: once for
+    /// programs without symbols, which all of ours are, and once more for any others.
+    pub(super) fn wrappers(&self, target: Target, purpose: Purpose) -> Result<PathBuf, String> {
+        self.part(&format!("wrappers-{}", target.triple()), |made| {
+            let build = made.join("build");
+            write(&build.join("src/main.rs"), "fn main() {}\n")?;
+            write(
+                &build.join("Cargo.toml"),
+                "[package]\nname = \"nothing\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
+                 [profile.release]\npanic = \"abort\"\nstrip = \"symbols\"\n",
+            )?;
+            let mut cargo = self.cargo_that_keeps(Some(made), target, purpose, Vec::new())?;
+            cargo.args(["build", "--quiet", "--release", "--target", target.triple()]);
+            run(cargo.env("CARGO_TARGET_DIR", build.join("target")).current_dir(&build))?;
+            remove(&build)
+        })
+    }
+
     /// The folder `name`, made by `make` in a temporary place and renamed when whole.
     fn part(
         &self,
