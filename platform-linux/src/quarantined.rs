@@ -6,6 +6,7 @@ mod restore;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -154,15 +155,57 @@ fn inside(place: &Dir, name: &OsStr) -> Result<(Vec<OsString>, u64), Error> {
 
 /// Removes it for good, if it still is what was listed.
 pub fn purge(entry: &Quarantined) -> Result<(), Error> {
+    let place = still_there(entry)?;
+    remove(&place, &entry.name)?;
+    place.sync()
+}
+
+/// The quarantine that it lies in, open, if it still is what was listed.
+fn still_there(entry: &Quarantined) -> Result<Dir, Error> {
     let path = entry.path();
     let gone = || Error::new("remove", &path, Errno::NOENT);
     let place = open(&entry.device)?.ok_or_else(gone)?;
     let found = self::entry(&entry.device, &place, entry.name.clone())?.ok_or_else(gone)?;
-    if found != *entry {
-        let why = std::io::Error::other("it is not what was listed");
-        return Err(Error::new("remove", &path, why));
+    if found == *entry {
+        return Ok(place);
     }
-    // It follows no link, at whatever moment one is put there.
-    fs::remove_dir_all(&path).map_err(|error| Error::new("remove", &path, error))?;
-    place.sync()
+    let why = std::io::Error::other("it is not what was listed");
+    Err(Error::new("remove", &path, why))
+}
+
+/// Removes one name of the quarantine that is open. By its path it could be another's by then: a
+/// directory above may have become a link since. Below it no link is followed, whenever one is put
+/// there.
+fn remove(place: &Dir, name: &OsStr) -> Result<(), Error> {
+    let open = Path::new("/proc/self/fd").join(place.fd.as_raw_fd().to_string());
+    fs::remove_dir_all(open.join(name))
+        .map_err(|error| Error::new("remove", &place.path.join(name), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_link_put_above_what_is_removed_is_not_followed() {
+        for swapped in ["quarantined", "quarantined/containers"] {
+            let root = tempfile::tempdir().expect("a directory");
+            let (device, other) = (root.path().join("sda"), root.path().join("other"));
+            for place in [&device, &other] {
+                fs::create_dir_all(place.join("quarantined/containers/h/deep")).expect("made");
+                fs::write(place.join("quarantined/containers/h/h.db"), "x").expect("written");
+            }
+            let entry = quarantined(&device).expect("listed").remove(0);
+            let place = still_there(&entry).expect("as it was listed");
+            let away = root.path().join("away");
+            fs::rename(device.join(swapped), &away).expect("moved");
+            symlink(other.join(swapped), device.join(swapped)).expect("a link");
+            remove(&place, &entry.name).expect("removed");
+            let others = other.join("quarantined/containers/h");
+            assert!(others.join("h.db").exists() && others.join("deep").exists(), "{swapped}");
+            let rest = away.join("containers/h");
+            assert!(!rest.exists() && !away.join("h").exists(), "{swapped}");
+        }
+    }
 }
