@@ -4,22 +4,23 @@
 //! octal as `#012`, so that no container's name can forge a line. No log call waits for a reader.
 //!
 //! A record's target names its [`Event`], which has Swift's level: the `log` crate lacks two of them.
+mod object;
+
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
-use log::kv::{self, Key, Value, VisitSource};
 use log::{LevelFilter, Metadata, Record, SetLoggerError};
 use martlet_core::conf::{Level, LogFormat};
 use martlet_core::event::Event;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+pub use self::object::object;
 use crate::syslog::{Syslog, SyslogAt, severity};
 
 /// Characters in a line at most, the tag included. In UTF-8 that stays below UDP's 65,507 bytes.
 const LINE_MAX: usize = 16_000;
-
 /// What is logged, and where to. Swift's `log_*` options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConf {
@@ -158,49 +159,6 @@ fn is_journal() -> bool {
     let Some(said) = std::env::var_os("JOURNAL_STREAM") else { return false };
     let found = rustix::fs::fstat(io::stderr());
     found.is_ok_and(|found| said.to_str() == Some(&format!("{}:{}", found.st_dev, found.st_ino)))
-}
-
-/// The object of a record: `log_format = json`. It is never cut, so that it stays JSON; a message is,
-/// at [`LINE_MAX`] characters.
-#[must_use]
-pub fn object(tag: &str, record: &Record<'_>) -> serde_json::Value {
-    let level = match level(record.metadata()) {
-        Some(Level::Debug) => "debug",
-        Some(Level::Info) => "info",
-        Some(Level::Notice) => "notice",
-        Some(Level::Warning) => "warning",
-        Some(Level::Error) => "error",
-        Some(Level::Critical) => "critical",
-        None => "trace",
-    };
-    let message: String = record.args().to_string().chars().take(LINE_MAX).collect();
-    let mut fields = Fields(serde_json::Map::new());
-    // It takes every field.
-    let _ = record.key_values().visit(&mut fields);
-    let mut object = serde_json::json!({
-        "time": crate::clock::wall().as_secs(),
-        "level": level,
-        "name": tag,
-        "event": Event::of_target(record.target()).map(Event::word),
-        "message": message,
-    });
-    if let Some(object) = object.as_object_mut() {
-        object.append(&mut fields.0);
-    }
-    object
-}
-
-struct Fields(serde_json::Map<String, serde_json::Value>);
-
-impl<'a> VisitSource<'a> for Fields {
-    fn visit_pair(&mut self, key: Key<'a>, value: Value<'a>) -> Result<(), kv::Error> {
-        let value = value.to_string();
-        // A field that is there is known.
-        if !value.is_empty() {
-            self.0.insert(key.to_string(), value.into());
-        }
-        Ok(())
-    }
 }
 
 /// Makes the line of a record: `SwiftLogFormatter.format`, and all control characters escaped.

@@ -100,6 +100,40 @@ fn a_name_cannot_forge_a_line() {
 }
 
 #[test]
+fn an_object_fits_its_datagram_whatever_a_database_calls_itself() {
+    let listener = UdpSocket::bind("127.0.0.1:0").expect("a listener");
+    listener.set_read_timeout(Some(Duration::from_secs(60))).expect("a bound");
+    let port = listener.local_addr().expect("an address").port();
+    let at = SyslogAt::Udp("127.0.0.1".to_owned(), port);
+    let logger = Logger::new(LogConf { format: LogFormat::Json, ..conf(at) });
+    let (long, control) = ("c".repeat(300_000), "\u{1}".repeat(16_000));
+    for (name, message) in [
+        (&*long, "short"),
+        ("short", &*control),
+        (&*control, &*"😀".repeat(40_000)),
+        (&*"\"".repeat(300_000), &*long),
+    ] {
+        let names = ["path", "device", "account", "container", "findings", "to"];
+        let fields = names.map(|field| (field, name));
+        let fields = &fields[..];
+        let mut record = Record::builder();
+        record.level(Level::Error).key_values(&fields);
+        logger.log(&record.args(format_args!("{message}")).build());
+        let mut datagram = vec![0; 70_000];
+        let length = listener.recv(&mut datagram).expect("a datagram");
+        let text = datagram[..length].strip_suffix(b"\0").expect("a zero byte");
+        let text = text.strip_prefix(b"<131>").expect("a priority");
+        let object: serde_json::Value = serde_json::from_slice(text).expect("an object");
+        for (field, whole) in [("container", name), ("to", name), ("message", message)] {
+            let said = object[field].as_str().expect("text");
+            let is_cut = said.len() < whole.len();
+            assert!(whole.starts_with(said), "the beginning of {field}");
+            assert!(!is_cut || 680 < said.chars().count(), "most of {field} is left");
+        }
+    }
+}
+
+#[test]
 fn a_reader_that_stopped_costs_lines_and_is_told_how_many() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("log");
