@@ -71,13 +71,9 @@ fn has_hot_journal(path: &[u8], file: &File) -> Result<bool, Ended> {
     if !exists(path, b"-journal")? {
         return Ok(false);
     }
-    let mut first = [0];
     let is_begun = match open(&beside(path, b"-journal")) {
         Ok(journal) => {
-            let read = journal
-                .read_at(&mut first, 0)
-                .map_err(|error| Ended::Error(code(&error, SQLITE_IOERR_READ)))?;
-            read == 1 && first != [0]
+            is_begun(&journal).map_err(|error| Ended::Error(code(&error, SQLITE_IOERR_READ)))?
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         // It cannot be told, so it is, and SQLite is to say what it makes of it.
@@ -87,15 +83,27 @@ fn has_hot_journal(path: &[u8], file: &File) -> Result<bool, Ended> {
     Ok(is_begun && !ofd::is_reserved(file).unwrap_or(false))
 }
 
+/// Whether a journal begins with something: one that is empty or begins with a zero is a left-over.
+pub(crate) fn is_begun(journal: &File) -> io::Result<bool> {
+    if !journal.metadata()?.is_file() {
+        return Err(io::Error::from_raw_os_error(libc::EISDIR));
+    }
+    let mut first = [0];
+    Ok(journal.read_at(&mut first, 0)? == 1 && first != [0])
+}
+
+/// Whether an error of a side file means that there is none. A name too long with its ending names
+/// no file, and SQLite sees none.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENAMETOOLONG))
+}
+
 /// Whether a side file is there; one that is no file stops the look.
 fn exists(path: &[u8], ending: &[u8]) -> Result<bool, Ended> {
     match std::fs::metadata(native(&beside(path, ending))) {
         Ok(found) if found.is_file() => Ok(true),
         Ok(_) => Err(Ended::Error(Code { sqlite: SQLITE_IOERR, errno: libc::EISDIR })),
-        // A name too long with its ending names no file, and SQLite sees none.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENAMETOOLONG)) => {
-            Ok(false)
-        }
+        Err(error) if is_absent(&error) => Ok(false),
         Err(error) => Err(Ended::Error(code(&error, SQLITE_CANTOPEN))),
     }
 }

@@ -1,6 +1,7 @@
 //! The lock that a deep look holds, and the state of the database that it stands for.
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use martlet_core::slice::{Resume, Slice, Tick};
 use martlet_core::time::Mono;
 
 use super::{Around, Progress, Stop, TELL_EVERY};
-use crate::ofd;
+use crate::{beside, ofd};
 
 /// The longest all waiting for writers may take in one look, the time they hold the lock included.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -224,17 +225,12 @@ impl Held {
         Ok(Version { header, size: own.size(), inode: (own.dev(), own.ino()) })
     }
 
-    /// Whether a journal lies beside it that SQLite would take for one to recover from: a journal
-    /// that is empty or begins with a zero is a left-over (`hasHotJournal`).
+    /// Whether a journal lies beside it that SQLite would take for one to recover from
+    /// (`hasHotJournal`). What is no file is not waited for.
     fn has_journal(&self) -> Result<bool, Stop> {
-        let mut first = [0];
-        match File::open(self.beside("-journal")) {
-            Ok(journal) => match journal.read_exact_at(&mut first, 0) {
-                Ok(()) => Ok(first != [0]),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-                Err(error) => Err(error.into()),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        match beside::open(self.beside("-journal").as_os_str().as_bytes()) {
+            Ok(journal) => Ok(beside::is_begun(&journal)?),
+            Err(error) if beside::is_absent(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -244,15 +240,7 @@ impl Held {
     fn has_log(&self) -> Result<bool, Stop> {
         match self.beside("-wal").metadata() {
             Ok(_) => Ok(true),
-            // A name too long with its ending names no file, and SQLite sees none.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename
-                ) =>
-            {
-                Ok(false)
-            }
+            Err(error) if beside::is_absent(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
