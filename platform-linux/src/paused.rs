@@ -16,6 +16,7 @@ use rustix::fs::OFlags;
 
 use crate::error::Error;
 use crate::event::say;
+use crate::state::file;
 
 const MAGIC: &str = "martlet pause 1";
 /// Bytes of the file at most.
@@ -54,7 +55,7 @@ impl Paused {
 
     fn read(&self) -> io::Result<Option<(i64, u64)>> {
         let mut text = String::new();
-        File::open(&self.0)?.take(FILE_MAX).read_to_string(&mut text)?;
+        file::open(&self.0)?.take(FILE_MAX).read_to_string(&mut text)?;
         Ok(decode(&text))
     }
 
@@ -67,7 +68,8 @@ impl Paused {
         let write = || {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(true).mode(0o644);
-            options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+            let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            options.custom_flags(flags.bits().cast_signed());
             let mut file = options.open(&new)?;
             file.write_all(encode(now, span).as_bytes())?;
             file.sync_all()?;
@@ -114,6 +116,10 @@ fn left(now: Wall, end: i64, span: u64) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+    use std::sync::mpsc;
+    use std::thread;
 
     const fn at(seconds: i64) -> Wall {
         Wall::from_micros(seconds * 1_000_000)
@@ -142,6 +148,23 @@ mod tests {
         paused.forget().expect("there is none");
         assert_eq!(paused.left(at(NOON)), None);
         assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 0, "nothing is left over");
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_pause_and_nobody_waits_for_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let paused = Paused::new(dir.path().join("a.pause"));
+        for name in ["a.pause", "a.pause.new"] {
+            mkfifo(&dir.path().join(name), Mode::S_IRWXU).expect("a FIFO");
+        }
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            let span = Duration::from_secs(60);
+            tell.send((paused.left(at(NOON)), paused.keep(at(NOON), span).is_err()))
+        });
+        // A bound for a wait that never ends, not a measure.
+        let said = told.recv_timeout(Duration::from_secs(60));
+        assert_eq!(said, Ok((None, true)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use std::{error, fmt};
 
 use martlet_core::event::Event;
+use rustix::fs::OFlags;
 
 use crate::event::say;
 use crate::members::{self, Content, Members};
@@ -39,6 +40,8 @@ pub enum ReconError {
     NotAnObject(PathBuf, &'static str),
     /// Values within values, more than are followed; it is left alone.
     Deep(PathBuf),
+    /// It is no file but a FIFO, a device or the like; it is left alone.
+    NotAFile(PathBuf),
     /// It is larger than any recon cache; it is left alone.
     Large(PathBuf),
 }
@@ -60,6 +63,7 @@ impl fmt::Display for ReconError {
                 write!(out, "'{}' holds {kind} and no JSON object; left alone", file.display())
             }
             Self::Deep(file) => write!(out, "'{}' is nested too deep; left alone", file.display()),
+            Self::NotAFile(file) => write!(out, "'{}' is no file; left alone", file.display()),
             Self::Large(file) => {
                 write!(out, "'{}' has more than {FILE_MAX} bytes; left alone", file.display())
             }
@@ -131,7 +135,12 @@ fn lock(
         let mut options = OpenOptions::new();
         // Swift's file is born with 0777 less the umask; the rename then brings 0600.
         options.read(true).write(true).create(true).truncate(false).mode(0o777);
+        // Reading a FIFO would be waited for, and no stop would end it.
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
         let opened = options.open(file).map_err(system)?;
+        if !opened.metadata().map_err(system)?.is_file() {
+            return Err(ReconError::NotAFile(file.to_owned()));
+        }
         loop {
             match opened.try_lock() {
                 Ok(()) => break,

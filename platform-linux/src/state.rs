@@ -2,7 +2,7 @@
 //!
 //! Here is the cursor's; [`findings`] is what was found, [`coverage`] how long ago it was looked for.
 pub mod coverage;
-mod file;
+pub(crate) mod file;
 pub mod findings;
 
 use std::fs::File;

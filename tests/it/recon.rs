@@ -1,13 +1,17 @@
 //! The recon cache on a real file system, with other writers beside us.
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use martlet_platform_linux::python::Number;
 use martlet_platform_linux::recon::{ReconError, dump};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use tempfile::TempDir;
 
 const PASS: &[(&str, Number)] = &[("container_auditor_pass_completed", Number::Float(0.25))];
@@ -238,5 +242,21 @@ fn two_writers_beside_each_other_lose_no_key() {
     }
     // A writer that read before the other renamed would bring back the other's older value.
     assert_eq!(fs::read_to_string(&file).expect("the cache"), "{\"left\": 300, \"right\": 300}\n");
+    assert_eq!(names(folder.path()), ["container.recon"], "nothing else stays");
+}
+
+#[test]
+fn what_is_no_file_is_left_alone_and_nobody_waits_for_it() {
+    let (folder, file) = folder();
+    mkfifo(&file, Mode::S_IRWXU).expect("a FIFO");
+    let (tell, told) = mpsc::channel();
+    let cache = file.clone();
+    thread::spawn(move || tell.send(dump(&cache, PASS, Duration::ZERO, &never)));
+    // A bound for a wait that never ends, not a measure.
+    let error = told.recv_timeout(Duration::from_secs(60)).expect("it ends").expect_err("no file");
+    let path = file.display();
+    let said = format!("Exception dumping recon cache: '{path}' is no file; left alone");
+    assert_eq!(error.to_string(), said);
+    assert!(file.metadata().expect("there").file_type().is_fifo());
     assert_eq!(names(folder.path()), ["container.recon"], "nothing else stays");
 }
