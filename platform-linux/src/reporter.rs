@@ -94,10 +94,11 @@ impl Reporter<'_> {
         let path = Name(&whole);
         if let (Fate::Moved, Some(Ok(moved))) = (audited.fate, said.moved) {
             let reason = quarantine_reason(audited.judged);
-            let (from, to) = (moved.from.display(), moved.to.display());
+            let name = |path: &Path| Name(path.as_os_str().as_bytes()).to_string();
+            let (from, to) = (name(&moved.from), name(&moved.to));
             let words = format_args!("Quarantined {from} to {to} due to {reason}");
             let of = Of::new(audited, said);
-            say_of(Event::Quarantined, &of.with("to", &to.to_string()), words);
+            say_of(Event::Quarantined, &of.with("to", &to), words);
             if let Some(error) = &moved.unsynced {
                 say_of(Event::QuarantineUnsynced, &of.fields(), format_args!("{error}"));
             }

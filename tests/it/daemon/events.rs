@@ -1,4 +1,7 @@
 //! The log as JSON: one object an event, each with its code.
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 use martlet_tests::command::martlet;
@@ -50,6 +53,30 @@ fn each_line_of_a_daemons_log_is_an_object_with_a_code() {
     assert_eq!((&moved["level"], &moved["verdict"]), (&"error".into(), &"damaged".into()));
     assert!(moved["findings"].as_str().is_some_and(|it| it.contains("structure-")), "{moved}");
     assert!(moved["to"].as_str().is_some_and(|it| it.contains("/quarantined/")), "{moved}");
+}
+
+#[test]
+fn a_move_is_said_with_each_byte_of_its_path() {
+    for format in ["text", "json"] {
+        let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+        let placed = tree.add("sda", named("small"));
+        damage::cut(&placed.db(), 4096);
+        let device = tree.devices().join(OsStr::from_bytes(b"sd\xff"));
+        fs::rename(tree.devices().join("sda"), device).expect("renamed");
+        let path = conf(dir.path(), tree.devices(), &format!("log_format = {format}"));
+        let mut daemon = Running::start(&path);
+        daemon.until("Quarantined");
+        let (_, status, lines) = daemon.end();
+        assert!(status.success());
+        let line = lines.iter().find(|line| line.contains("Quarantined ")).expect("it is said");
+        let device = format!("{}/sd#377", tree.devices().display());
+        let to = format!("{device}/quarantined/containers/{}", placed.stem);
+        assert!(line.contains(&format!("Quarantined {device}/containers/")), "{line}");
+        assert!(line.contains(&format!(" to {to} due to")), "{line}");
+        if format == "json" {
+            assert_eq!(event(&objects(line), "quarantined")["to"], *to, "{line}");
+        }
+    }
 }
 
 #[test]
