@@ -12,7 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use martlet_core::event::Event;
+use martlet_core::time::Mono;
 
+use crate::clock;
 use crate::error::Error;
 use crate::event::say;
 
@@ -20,7 +22,9 @@ use crate::event::say;
 const REQUEST_MAX: u64 = 512;
 /// Bytes of an answer at most: some hundred for each of 1024 devices.
 const ANSWER_MAX: u64 = 1 << 20;
-/// How long one client is waited for.
+/// Bytes of an answer written at once: they fit one buffer of the kernel's.
+const PIECE_BYTES: usize = 4096;
+/// How long one client is waited for, until its request is whole, and until it has its answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a daemon is waited for: it answers between two steps.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
@@ -123,7 +127,7 @@ impl Control {
                 match listener.accept() {
                     Ok((client, _)) => {
                         failures = 0;
-                        if let Err(error) = answer(&client, &mut hand) {
+                        if let Err(error) = answer(&client, PATIENCE, &mut hand) {
                             say(Event::SocketClient, format_args!("control socket: {error}"));
                         }
                     }
@@ -140,18 +144,57 @@ impl Control {
     }
 }
 
-fn answer(mut client: &UnixStream, hand: &mut impl FnMut(&Request) -> String) -> io::Result<()> {
-    client.set_read_timeout(Some(PATIENCE))?;
-    client.set_write_timeout(Some(PATIENCE))?;
+fn answer(
+    client: &UnixStream,
+    patience: Duration,
+    hand: &mut impl FnMut(&Request) -> String,
+) -> io::Result<()> {
     let mut line = Vec::new();
-    BufReader::new(client).take(REQUEST_MAX).read_until(b'\n', &mut line)?;
+    BufReader::new(Within::new(client, patience)).take(REQUEST_MAX).read_until(b'\n', &mut line)?;
     let text = line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok());
     let mut said = match text.and_then(Request::read) {
         Some(request) => hand(&request),
         None => serde_json::json!({ "error": "not a request" }).to_string(),
     };
     said.push('\n');
-    client.write_all(said.as_bytes())
+    Within::new(client, patience).write_all(said.as_bytes())
+}
+
+/// A client that is waited for no longer than until a moment, in however small pieces it reads or
+/// writes: nobody else is served meanwhile.
+struct Within<'a> {
+    client: &'a UnixStream,
+    until: Mono,
+}
+
+impl<'a> Within<'a> {
+    fn new(client: &'a UnixStream, patience: Duration) -> Self {
+        Self { client, until: clock::mono().after(patience) }
+    }
+
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.until.since(clock::mono());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+}
+
+impl Read for Within<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.client.set_read_timeout(self.left()?)?;
+        self.client.read(bytes)
+    }
+}
+
+impl Write for Within<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.client.set_write_timeout(self.left()?)?;
+        // The kernel waits anew for each of its buffers that a longer write fills.
+        self.client.write(&bytes[..bytes.len().min(PIECE_BYTES)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Asks the daemon that listens at `path`; its line without its end. `None`: nobody listens.
@@ -194,6 +237,33 @@ mod tests {
         for line in ["", "stop", "pause", "pause x", "pause -1", "status now", "Status"] {
             assert_eq!(Request::read(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn a_client_that_dawdles_is_waited_for_once_and_not_a_piece() {
+        let (patience, pause) = (Duration::from_millis(200), Duration::from_millis(20));
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        let served = thread::spawn(move || answer(&ours, patience, &mut |_| String::new()));
+        // Each byte comes well within the patience, all of them do not.
+        let mut sent = 0;
+        while sent + 1 < REQUEST_MAX && theirs.write_all(b"x").is_ok() {
+            sent += 1;
+            thread::park_timeout(pause);
+        }
+        let end = served.join().expect("no panic").expect_err("not served");
+        assert!(matches!(end.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{end}");
+
+        // An answer that is too long for the socket, fetched a little at a time.
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        theirs.write_all(b"status\n").expect("asked");
+        let long = || "x".repeat(16 << 20);
+        let served = thread::spawn(move || answer(&ours, patience, &mut |_| long()));
+        let mut piece = vec![0; 1 << 18];
+        while matches!(theirs.read(&mut piece), Ok(1..)) {
+            thread::park_timeout(pause);
+        }
+        let end = served.join().expect("no panic").expect_err("not served");
+        assert!(matches!(end.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{end}");
     }
 
     #[test]
