@@ -2,10 +2,10 @@
 //! `DEVICE/quarantined/containers/HASH`, or `HASH-` and 32 hex digits where that is taken
 //! (`DatabaseBroker.quarantine`).
 //!
-//! More careful than Swift in four ways: what is moved must still be what was judged, by inode and time of
-//! change, and have no new neighbour; no link is followed to or in the quarantine; a move can be only the database and its own side
-//! files; and the directories are synced, so that a power cut does not bring the damage back.
-
+//! More careful than Swift in four ways: what is moved must still be what was judged, by inode, size and
+//! time of change, with what a linked database leads to, and have no new neighbour; no link is followed to
+//! or in the quarantine; a move can be only the database and its own side files; and the directories are
+//! synced, so that a power cut does not bring the damage back.
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -36,21 +36,44 @@ const PENDING: &[u8] = b".pending";
 /// Which file in which directory was judged: device and inode numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The database.
-    pub file: (u64, u64),
-    /// When it was last changed: a file that has come since may have the number of one that is gone.
-    pub changed: (i64, i64),
+    /// What has the database's name: a link is itself.
+    pub file: Stamp,
+    /// What the name leads to, which is what was read; none if it leads nowhere.
+    pub leads_to: Option<Stamp>,
     /// Its hash directory.
     pub dir: (u64, u64),
 }
 
+/// One file at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Device and inode.
+    pub number: (u64, u64),
+    /// When it was last changed: a file that has come since may have the number of one that is gone.
+    pub changed: (i64, i64),
+    /// Its bytes: two changes can fall into one tick of the kernel's clock.
+    pub size: i64,
+}
+
+impl Stamp {
+    fn at(dir: BorrowedFd<'_>, name: &[u8], flags: AtFlags) -> Result<Self, Errno> {
+        let found = statat(dir, name, flags)?;
+        let changed = (found.st_ctime, i64::try_from(found.st_ctime_nsec).unwrap_or(0));
+        Ok(Self { number: (found.st_dev, found.st_ino), changed, size: found.st_size })
+    }
+}
+
 impl Identity {
-    /// The database `name` in the open hash directory `dir`. A link is itself, not what it leads to.
+    /// The database `name` in the open hash directory `dir`.
     pub fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Self, Errno> {
         let here = fstat(dir)?;
-        let file = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        let changed = (file.st_ctime, i64::try_from(file.st_ctime_nsec).unwrap_or(0));
-        Ok(Self { file: (file.st_dev, file.st_ino), changed, dir: (here.st_dev, here.st_ino) })
+        let file = Stamp::at(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let leads_to = match Stamp::at(dir, name, AtFlags::empty()) {
+            Ok(found) => Some(found),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => None,
+            Err(errno) => return Err(errno),
+        };
+        Ok(Self { file, leads_to, dir: (here.st_dev, here.st_ino) })
     }
 }
 
@@ -134,8 +157,8 @@ fn parts(path: &Path) -> Option<Parts<'_>> {
 }
 
 /// Moves the database at `path`, or its whole hash directory, if both are still what was `seen`.
-/// Links on the way to the hash directory are followed, as in Swift; a linked hash directory or
-/// database is not what was judged, and stays.
+/// Links on the way to the hash directory are followed, as in Swift, and a linked hash directory stays. Of
+/// a linked database the link is moved, if what it leads to, which stays, is still what was judged.
 pub fn quarantine(path: &DbPath, what: What, seen: Identity) -> Result<Moved, Error> {
     let said = Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()));
     let Some(parts) = parts(said).filter(|_| path.is_whole()) else {

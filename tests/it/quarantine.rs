@@ -9,7 +9,9 @@ use martlet_core::path::DbPath;
 use martlet_core::quarantine::{Siblings, What};
 use martlet_platform_linux::error::Error;
 use martlet_platform_linux::probe::probe;
-use martlet_platform_linux::quarantine::{Identity, Moved, SIBLINGS_MAX, quarantine, siblings};
+use martlet_platform_linux::quarantine::{
+    Identity, Moved, SIBLINGS_MAX, Stamp, quarantine, siblings,
+};
 
 /// A device with one hash directory `h`, in which files are made.
 struct Device {
@@ -152,7 +154,7 @@ fn what_has_changed_or_got_a_neighbour_since_it_was_judged_stays() {
         let device = Device::with(&["h.db"]);
         let seen = device.seen("h.db");
         // Another file that got the number of the one that is gone.
-        let seen = Identity { changed: (0, 0), ..seen };
+        let seen = Identity { file: Stamp { changed: (0, 0), ..seen.file }, ..seen };
         let error = quarantine(&device.path("h.db"), what, seen).expect_err("another file");
         assert!(error.to_string().ends_with("it is not what was judged"), "{error}");
         assert!(names(device.away("")).is_empty(), "nothing was moved");
@@ -206,6 +208,42 @@ fn links_are_followed_to_the_directory_and_nowhere_after() {
     symlink("other", device.hash("h.db")).expect("linked");
     quarantine(&device.path("h.db"), What::HashDir, seen).expect_err("a linked database");
     assert_eq!(names(device.hash("")), ["h.db", "other"]);
+}
+
+#[test]
+fn a_linked_database_is_moved_only_while_what_it_leads_to_is_what_was_judged() {
+    let changes: [fn(&Path); 4] = [
+        |_| (),
+        |target| fs::write(target, "mended, where it is").expect("written"),
+        |target| {
+            // Of the same size, and with the number of the old one, if the disk likes.
+            fs::write(target.with_extension("new"), "junk").expect("written");
+            fs::rename(target.with_extension("new"), target).expect("replaced");
+        },
+        |target| fs::remove_file(target).expect("removed"),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        for what in [What::HashDir, What::FileAndSides] {
+            let device = Device::with(&[]);
+            let target = device.root.path().join("target");
+            fs::write(&target, "junk").expect("written");
+            symlink(&target, device.hash("h.db")).expect("linked");
+            let seen = device.seen("h.db");
+            change(&target);
+            let moved = quarantine(&device.path("h.db"), what, seen);
+            assert_eq!(moved.is_ok(), number == 0, "change {number}: {moved:?}");
+            let place = if number == 0 { device.away("h") } else { device.hash("") };
+            assert_eq!(names(place), ["h.db"], "change {number}");
+            assert_eq!(target.exists(), number != 3, "what it leads to is not moved");
+        }
+    }
+    // One that leads nowhere, and then somewhere.
+    let device = Device::with(&[]);
+    symlink("../target", device.hash("h.db")).expect("linked");
+    let seen = device.seen("h.db");
+    assert_eq!(seen.leads_to, None);
+    fs::write(device.hash("../target"), "sound").expect("written");
+    quarantine(&device.path("h.db"), What::HashDir, seen).expect_err("it leads somewhere");
 }
 
 #[test]
