@@ -289,7 +289,7 @@ fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Resu
     if wanted.is_empty() && partitions.is_empty() {
         return Ok(Ground::Devices { root, mount_check });
     }
-    let mut found = devices(&root, mount_check).map_err(|error| error.to_string())?.found;
+    let mut found = devices(&root, mount_check).map_err(|error| error.to_string())?;
     for name in wanted {
         if !found.iter().any(|device| device.path.file_name() == Some(OsStr::new(name))) {
             return Err(format!("--device {name}: there is no such device in {}", root.display()));

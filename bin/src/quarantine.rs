@@ -205,7 +205,7 @@ fn load(conf: &Path) -> Result<Settings, String> {
 fn all(settings: &Settings) -> Result<(Vec<Found>, bool), String> {
     let root = Path::new("/").join(&settings.devices);
     let listed = devices(&root, settings.mount_check).map_err(|error| error.to_string())?;
-    let mut paths: Vec<PathBuf> = listed.found.into_iter().map(|device| device.path).collect();
+    let mut paths: Vec<PathBuf> = listed.into_iter().map(|device| device.path).collect();
     paths.sort_unstable();
     let stop = Arc::new(AtomicBool::new(false));
     let mut checker = Checker::new(CheckConf { may_recover: false, stop });

@@ -45,17 +45,9 @@ impl DeviceDir {
     }
 }
 
-/// The devices that were found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Devices {
-    /// Every name in the devices directory, in no order: files too, as in Swift.
-    pub found: Vec<DeviceDir>,
-    /// Whether there were more than [`DEVICES_MAX`].
-    pub too_many: bool,
-}
-
-/// Lists the devices directory. That it is not there is an error; in Swift it is an empty pass.
-pub fn devices(root: &Path, mount_check: bool) -> Result<Devices, Error> {
+/// Every name in the devices directory, in no order and [`DEVICES_MAX`] at most: files too, as in
+/// Swift. That it is not there is an error; in Swift it is an empty pass.
+pub fn devices(root: &Path, mount_check: bool) -> Result<Vec<DeviceDir>, Error> {
     devices_again(root, mount_check, &[])
 }
 
@@ -64,19 +56,15 @@ pub(crate) fn devices_again(
     root: &Path,
     mount_check: bool,
     known: &[&DeviceDir],
-) -> Result<Devices, Error> {
+) -> Result<Vec<DeviceDir>, Error> {
     let list = |error| Error::new("list", root, error);
-    let mut devices = Devices { found: Vec::new(), too_many: false };
-    for name in names(root).map_err(list)? {
+    let mut devices = Vec::new();
+    for name in names(root).map_err(list)?.take(DEVICES_MAX) {
         let name = name.map_err(list)?;
-        if devices.found.len() == DEVICES_MAX {
-            devices.too_many = true;
-            break;
-        }
         let path = root.join(name);
         let is_it = known.iter().find(|it| it.path == path);
         let found = is_it.map_or_else(|| DeviceDir::new(path, mount_check), |it| (*it).clone());
-        devices.found.push(found);
+        devices.push(found);
     }
     Ok(devices)
 }
@@ -154,8 +142,7 @@ mod tests {
         for name in ["sda", "sdb"] {
             fs::create_dir(root.path().join(name)).expect("made");
         }
-        let listed =
-            devices_again(root.path(), false, &[&known, &gone]).expect("it is there").found;
+        let listed = devices_again(root.path(), false, &[&known, &gone]).expect("it is there");
         assert!(listed.len() == 2 && listed.contains(&known), "{listed:?}");
         assert!(listed.iter().all(|it| it.path == known.path || it.disk != 4711), "{listed:?}");
     }

@@ -52,7 +52,7 @@ impl Target {
             Root::Device => vec![Self::Device(DeviceDir::new(path.to_owned(), false))],
             Root::Devices => {
                 let devices = crate::devices::devices(path, false)?;
-                devices.found.into_iter().map(Self::Device).collect()
+                devices.into_iter().map(Self::Device).collect()
             }
         })
     }

@@ -469,9 +469,9 @@ fn devices_are_listed_whatever_they_are_and_a_missing_directory_is_an_error() {
     let tree = Tree::new();
     fs::write(tree.root.path().join("file"), b"").expect("written");
     let listed = devices(tree.root.path(), true).expect("it is there");
-    let names: BTreeSet<_> = listed.found.iter().map(|device| device.path.clone()).collect();
+    let names: BTreeSet<_> = listed.iter().map(|device| device.path.clone()).collect();
     assert_eq!(names, ["file", "sda"].map(|name| tree.root.path().join(name)).into());
-    let disks: BTreeSet<_> = listed.found.iter().map(|device| device.disk).collect();
+    let disks: BTreeSet<_> = listed.iter().map(|device| device.disk).collect();
     assert_eq!(disks.len(), 1, "both lie on one disk: {disks:?}");
     let error = devices(&tree.at("missing"), true).expect_err("not there").to_string();
     assert!(error.starts_with("cannot list /") && error.ends_with("(os error 2)"), "{error}");

@@ -2,7 +2,6 @@
 use super::{ConfError, Options, Settings};
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 use std::ffi::CString;
-use std::path::PathBuf;
 
 /// A user of this system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +12,6 @@ pub struct Account {
     pub gid: Gid,
     /// All groups it is in, its own among them.
     pub groups: Vec<Gid>,
-    /// Its home directory, for `HOME`.
-    pub home: PathBuf,
 }
 
 impl Settings {
@@ -30,6 +27,6 @@ impl Settings {
         let user = user.ok_or_else(unknown)?;
         let groups = getgrouplist(&name, user.gid);
         let groups = groups.map_err(|error| bad(&format!("cannot look up its groups: {error}")))?;
-        Ok(Account { uid: user.uid, gid: user.gid, groups, home: user.dir })
+        Ok(Account { uid: user.uid, gid: user.gid, groups })
     }
 }

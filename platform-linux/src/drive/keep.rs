@@ -207,7 +207,7 @@ impl<const LANES: usize> Drive<LANES> {
             Ground::Named(targets) => (targets.clone(), Ok(())),
             Ground::Devices { root, mount_check } => {
                 match devices_again(root, *mount_check, &known) {
-                    Ok(found) => (found.found.into_iter().map(Target::Device).collect(), Ok(())),
+                    Ok(found) => (found.into_iter().map(Target::Device).collect(), Ok(())),
                     Err(error) => (Vec::new(), Err(error.errno())),
                 }
             }
