@@ -148,8 +148,8 @@ events! {
     StateUnreadable "state-unreadable" Warning
         "A file in state_path cannot be read, and the auditor begins anew. Mend its mode or its disk."
     StateSetAside "state-set-aside" Warning
-        "A file in state_path cannot be used and was set aside, and the auditor begins anew. It may be \
-         removed."
+        "A file in state_path cannot be used and was set aside, and the auditor begins anew. The last \
+         four are kept, and may be removed."
     StateUnwritten "state-unwritten" Warning
         "state_path cannot be written, so a restart will lose what is named. Mend its mode, or its disk."
     MetricsUnwritten "metrics-unwritten" Error

@@ -346,6 +346,22 @@ fn what_cannot_be_used_is_set_aside_and_a_new_pass_begins() {
 }
 
 #[test]
+fn what_was_set_aside_before_is_kept_beside_it_and_the_oldest_gives_way() {
+    let node = Node::new(1);
+    let store = node.store("");
+    fs::create_dir_all(node.state()).expect("made");
+    let aside = |ending: &str| fs::read_to_string(store.file().with_extension(ending)).ok();
+    for turn in 1..=6 {
+        fs::write(store.file(), format!("spoilt {turn}")).expect("written");
+        assert_eq!(store.load(), Saved::default());
+        let endings = ["state.bad", "state.bad.1", "state.bad.2", "state.bad.3", "state.bad.4"];
+        let kept = endings.map(aside);
+        let back = |by: i32| (0 < turn - by && by < 4).then(|| format!("spoilt {}", turn - by));
+        assert_eq!(kept, [0, 1, 2, 3, 4].map(back), "turn {turn}");
+    }
+}
+
+#[test]
 fn a_place_that_cannot_be_written_costs_no_audit() {
     let node = Node::new(3);
     fs::write(node.state(), b"a file where the directory should be").expect("written");

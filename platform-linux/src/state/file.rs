@@ -23,6 +23,10 @@ use crate::event::say;
 /// Characters of a conf's name that stand in the name of its files, for people.
 const STEM_MAX: usize = 32;
 
+/// What follows the name of a file that was set aside, the last one first: enough for a spoilt file
+/// each of a few versions, and bounded where each start spoils one.
+const ASIDE: [&str; 4] = [".bad", ".bad.1", ".bad.2", ".bad.3"];
+
 /// Tries to read a file that the disk does not give.
 const READS: u32 = 3;
 
@@ -151,18 +155,35 @@ impl Kept {
     }
 
     fn set_aside(&self, bad: Bad) {
-        let aside = self.beside(".bad");
         let file = self.path.display();
-        match fs::rename(&self.path, &aside) {
-            Ok(()) => {
+        match self.rename_aside() {
+            Ok(aside) => {
                 let aside = aside.display();
                 say(Event::StateSetAside, format_args!("{file} is {bad}: set aside as {aside}"));
             }
             Err(error) => {
-                let error = Error::new("set aside", &self.path, error);
                 say(Event::StateUnreadable, format_args!("{file} is {bad}; {error}"));
             }
         }
+    }
+
+    /// Sets it aside as `.bad`. What was set aside before goes one further, to `.bad.1` and on, and the
+    /// oldest gives way: two spoilt files in a row are kept for who is to find out why.
+    fn rename_aside(&self) -> Result<PathBuf, Error> {
+        let names = ASIDE.map(|ending| self.beside(ending));
+        for pair in names.windows(2).rev() {
+            let [newer, older] = pair else { continue };
+            match fs::rename(newer, older) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::new("set aside", newer, error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let [newest, ..] = names;
+        fs::rename(&self.path, &newest)
+            .map_err(|error| Error::new("set aside", &self.path, error))?;
+        Ok(newest)
     }
 
     /// Replaces it by what `write` writes. That this cannot be done is said once, with what comes of
@@ -219,9 +240,7 @@ impl Kept {
             Err(error) if is_shortage(&error) => return Err(Error::new("read", &self.path, error)),
             Ok(_) | Err(_) => {}
         }
-        let aside = self.beside(".bad");
-        let renamed = fs::rename(&self.path, &aside);
-        renamed.map_err(|error| Error::new("set aside", &self.path, error))?;
+        let aside = self.rename_aside()?;
         self.unread.store(false, Ordering::Relaxed);
         let (file, aside) = (self.path.display(), aside.display());
         let words = format_args!("{file} could not be read: set aside as {aside}");
