@@ -6,8 +6,9 @@ mod findings;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use martlet_core::audit::{Conf, Mode, Order, Past, Report};
@@ -284,6 +285,16 @@ fn what_is_no_file_is_not_waited_for() {
     nix::unistd::mkfifo(store.file(), nix::sys::stat::Mode::S_IRWXU).expect("made");
     assert_eq!(node.run("", 0, 99, 1), [0, 1, 2]);
     assert!(store.peek().is_some(), "it was set aside, and a file made");
+    fs::remove_file(store.file()).expect("removed");
+    let new = store.file().with_extension("state.new");
+    nix::unistd::mkfifo(&new, nix::sys::stat::Mode::S_IRWXU).expect("made");
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        store.save(&saved());
+        tell.send(store.file().exists())
+    });
+    // A bound for a wait that never ends, not a measure.
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(false), "it cannot be saved");
 }
 
 fn saved() -> Saved {

@@ -30,6 +30,9 @@ const ASIDE: [&str; 4] = [".bad", ".bad.1", ".bad.2", ".bad.3"];
 /// Tries to read a file that the disk does not give.
 const READS: u32 = 3;
 
+/// How a file here is opened to be written: a link is not followed, nor a FIFO waited for.
+const NO_LINK_NO_WAIT: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
+
 /// Its inode, and when that was last changed.
 type Stamp = (u64, i64, i64);
 
@@ -77,7 +80,7 @@ impl Kept {
         let failed = |error| Error::new("lock", &path, error);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(self.mode);
-        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        options.custom_flags(NO_LINK_NO_WAIT.bits().cast_signed());
         let file = options.open(&path).map_err(failed)?;
         match file.try_lock() {
             // Whoever was quicker has it for this process too.
@@ -255,7 +258,7 @@ impl Kept {
     ) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(self.mode);
-        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        options.custom_flags(NO_LINK_NO_WAIT.bits().cast_signed());
         let mut file = io::BufWriter::new(options.open(new)?);
         write(&mut file)?;
         file.into_inner()?.sync_all()
