@@ -278,6 +278,14 @@ fn through_a_lock_that_is_held_for_ever() {
 }
 
 #[test]
+fn through_writers_that_hold_up_every_deep_look() {
+    let found = [(0, 22), (0, 0), (0, 1), (0, 2), (0, 4)];
+    let mut model = after(&deep(conf(Mode::Once, true)), &found);
+    let ended = model.live(Duration::from_secs(60), &[7, 8, 29, 22]);
+    assert_eq!((ended, model.audited()), (1, 1), "the stat audit stands after the second");
+}
+
+#[test]
 fn through_a_pause_that_ends_by_itself_and_one_that_is_ended() {
     let mut model = sweeping(Mode::Once, [0, 1], &[]);
     let _ = model.live(Duration::from_secs(10), &ENDLESS);

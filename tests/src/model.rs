@@ -9,7 +9,7 @@ mod whole;
 
 use core::time::Duration;
 
-use martlet_core::audit::{Auditor, Conf, Lane, Mode, Order};
+use martlet_core::audit::{Auditor, Conf, Lane, Mode, Order, Step};
 use martlet_core::breaker::Limits;
 use martlet_core::due::{DeepConf, Which};
 use martlet_core::time::{Mono, Now, Wall};
@@ -113,7 +113,11 @@ impl Model {
     /// Asks `lane`, checks the step against the account, and answers it with the first of `events`
     /// that fits. Returns until when the lane waits, if it does.
     pub fn turn(&mut self, lane: Lane, events: &[usize]) -> Option<Mono> {
+        let since = self.auditor.waiting_since(lane);
         let step = self.auditor.poll(lane, self.ledger.now);
+        if matches!(step, Step::Walk(_)) {
+            self.ledger.check_waiting(lane, since);
+        }
         let event = events.iter().map(|event| EVENTS[*event]).find(|event| answers(&step, event));
         let wait = self.ledger.check_step(lane, &step, event.is_some());
         self.ledger.accounts[usize::from(lane.0)].handed(&step, event.is_some());

@@ -28,11 +28,23 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Shelved {
     path: DbPath,
-    first_try: Mono,
+    /// When the walk found it: what is kept over a restart must not lie behind that.
+    found: Mono,
+    /// When it was first met locked; none while it waits for a deep audit.
+    locked: Option<Mono>,
     next_try: Mono,
     pause: Duration,
     /// It waits for a deep audit, not for a lock.
     owed: bool,
+    /// Writers have held up one deep look at it already.
+    held_up: bool,
+}
+
+impl Shelved {
+    fn new(path: &DbPath, found: Mono, next_try: Mono) -> Self {
+        let (path, pause) = (path.clone(), PAUSE_FIRST);
+        Self { path, found, locked: None, next_try, pause, owed: false, held_up: false }
+    }
 }
 
 /// What is on the shelf.
@@ -42,32 +54,32 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// Puts a database on the shelf that was found locked at `now`; false if the shelf is full.
-    pub(super) fn put(&mut self, path: &DbPath, first_try: Mono, now: Mono) -> bool {
-        let next_try = now.after(PAUSE_FIRST);
-        let path = path.clone();
-        let new = Shelved { path, first_try, next_try, pause: PAUSE_FIRST, owed: false };
-        self.slots.push(new).is_ok()
+    /// Puts a database on the shelf that was `found` and locked at `now`; false if the shelf is full.
+    pub(super) fn put(&mut self, path: &DbPath, found: Mono, now: Mono) -> bool {
+        let new = Shelved::new(path, found, now.after(PAUSE_FIRST));
+        self.slots.push(Shelved { locked: Some(found), ..new }).is_ok()
+    }
+
+    /// The same of one whose deep look writers held up until `now`.
+    pub(super) fn put_held_up(&mut self, path: &DbPath, found: Mono, now: Mono) -> bool {
+        let new = Shelved::new(path, found, now.after(PAUSE_FIRST));
+        self.slots.push(Shelved { held_up: true, ..new }).is_ok()
     }
 
     /// Puts a database on the shelf whose deep audit may begin at `due`; false if too many are there.
-    /// Its time to be called busy begins then.
-    pub(super) fn owe(&mut self, path: &DbPath, due: Mono) -> bool {
+    pub(super) fn owe(&mut self, path: &DbPath, found: Mono, due: Mono) -> bool {
         if OWED_MAX <= self.slots.iter().filter(|slot| slot.owed).count() {
             return false;
         }
-        let path = path.clone();
-        let new = Shelved { path, first_try: due, next_try: due, pause: PAUSE_FIRST, owed: true };
-        self.slots.push(new).is_ok()
+        let new = Shelved::new(path, found, due);
+        self.slots.push(Shelved { owed: true, ..new }).is_ok()
     }
 
     /// Puts off one that is there until its deep audit may begin at `due`.
     pub(super) fn put_off(&mut self, slot: u8, due: Mono) -> bool {
         let Some(slot) = self.slots.get_mut(usize::from(slot)) else { return false };
-        slot.first_try = due;
-        slot.next_try = due;
-        slot.pause = PAUSE_FIRST;
-        slot.owed = true;
+        (slot.locked, slot.owed) = (None, true);
+        (slot.next_try, slot.pause) = (due, PAUSE_FIRST);
         true
     }
 
@@ -96,25 +108,38 @@ impl Shelf {
         self.slots.get(usize::from(slot)).map_or(&DbPath::EMPTY, |slot| &slot.path)
     }
 
+    /// When it was first met locked, or else may be tried.
     pub(super) fn first_try(&self, slot: u8) -> Option<Mono> {
-        self.slots.get(usize::from(slot)).map(|slot| slot.first_try)
+        self.slots.get(usize::from(slot)).map(|slot| slot.locked.unwrap_or(slot.next_try))
     }
 
-    /// Found locked once more: false if its time is up.
+    /// Met locked at `now`, once more or after it had waited for a deep audit: false if its time is up.
     pub(super) fn again(&mut self, slot: u8, now: Mono) -> bool {
         let Some(slot) = self.slots.get_mut(usize::from(slot)) else { return false };
-        if BUSY_AFTER <= now.since(slot.first_try) {
+        slot.owed = false;
+        let since = *slot.locked.get_or_insert(now);
+        if BUSY_AFTER <= now.since(since) {
             return false;
         }
-        slot.owed = false;
         slot.pause = slot.pause.saturating_mul(2).min(PAUSE_MAX);
-        slot.next_try = now.after(slot.pause).min(slot.first_try.after(BUSY_AFTER)).max(now);
+        slot.next_try = now.after(slot.pause).min(since.after(BUSY_AFTER)).max(now);
         true
     }
 
-    /// When the oldest of them was first tried.
+    /// Its deep look was held up by writers until `now`: false if that is the second time, or a stream of
+    /// writers would keep it here for ever.
+    pub(super) fn again_held_up(&mut self, slot: u8, now: Mono) -> bool {
+        let Some(slot) = self.slots.get_mut(usize::from(slot)).filter(|slot| !slot.held_up) else {
+            return false;
+        };
+        (slot.locked, slot.owed, slot.held_up) = (None, false, true);
+        (slot.next_try, slot.pause) = (now.after(PAUSE_FIRST), PAUSE_FIRST);
+        true
+    }
+
+    /// When the oldest of them was found.
     pub(super) fn since(&self) -> Option<Mono> {
-        self.slots.iter().map(|slot| slot.first_try).min()
+        self.slots.iter().map(|slot| slot.found).min()
     }
 
     pub(super) fn remove(&mut self, slot: u8) {
@@ -167,14 +192,31 @@ mod tests {
     fn those_that_wait_for_a_deep_audit_leave_room_for_locked_ones() {
         let mut shelf = Shelf::default();
         let due = START.after(Duration::from_secs(100));
-        assert!((0..OWED_MAX).all(|_| shelf.owe(&DbPath::EMPTY, due)));
-        assert!(!shelf.owe(&DbPath::EMPTY, due));
+        assert!((0..OWED_MAX).all(|_| shelf.owe(&DbPath::EMPTY, START, due)));
+        assert!(!shelf.owe(&DbPath::EMPTY, START, due));
+        assert_eq!(shelf.since(), Some(START), "it waits since it was found");
         assert!(shelf.put(&DbPath::EMPTY, START, START));
         assert!(!shelf.is_full());
         shelf.remove(u8::try_from(OWED_MAX).unwrap_or(0));
         assert_eq!((shelf.ready(START), shelf.due()), (None, Some(due)));
         assert_eq!(shelf.ready(due), Some(0));
-        assert!(shelf.again(0, due.after(Duration::from_secs(1))), "busy only from then on");
+        let late = due.after(Duration::from_secs(100));
+        assert!(shelf.again(0, late), "busy only from when it was met locked");
+        assert!(!shelf.again(0, late.after(BUSY_AFTER)));
+    }
+
+    #[test]
+    fn a_deep_look_is_held_up_once() {
+        let mut shelf = Shelf::default();
+        let mut now = START.after(Duration::from_secs(100));
+        assert!(shelf.put_held_up(&DbPath::EMPTY, START, now));
+        assert!(!shelf.again_held_up(0, now));
+        assert!(shelf.put(&DbPath::EMPTY, START, now));
+        now = now.after(Duration::from_secs(100));
+        assert!(shelf.put_off(1, now) && shelf.again_held_up(1, now));
+        assert!(shelf.again(1, now.after(BUSY_AFTER)), "busy only from when it was met locked");
+        assert!(shelf.put_off(1, now) && !shelf.again_held_up(1, now));
+        assert_eq!(shelf.since(), Some(START));
     }
 
     #[test]

@@ -198,7 +198,7 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         let due = self.debt.paid();
         if digs && now.mono < due {
             let waits = match source {
-                Source::Walk => state.shelf.owe(&state.path, due),
+                Source::Walk => state.shelf.owe(&state.path, state.looked, due),
                 Source::Shelf(slot) => state.shelf.put_off(slot, due),
             };
             if waits {
@@ -214,8 +214,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.judged(index, now, source, Depth::Stat)
     }
 
-    /// Joins the deep look to the stat audit before it. A lock that others held for too long sends
-    /// the database to the shelf, and the stat audit is made anew.
+    /// Joins the deep look to the stat audit before it. Writers that hold it up send the database to the
+    /// shelf, and the stat audit is made anew; the second time that one stands by itself.
     fn dug(&mut self, index: usize, now: Now, source: Source, dug: &Dug) -> Stage {
         self.owe(now, dug);
         if self.stopped && dug.is_interrupted() {
@@ -224,8 +224,15 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
         state.judged = judge_deep(state.judged.clone(), &dug.seen);
         state.depth = if dug.is_made() { Depth::Deep } else { Depth::Stat };
-        if state.judged.verdict == Verdict::Busy && self.shelved(index, now, source) {
-            return self.after_shelving(now, source);
+        if state.judged.verdict == Verdict::Busy {
+            let waits = match source {
+                Source::Walk => state.shelf.put_held_up(&state.path, state.looked, now.mono),
+                Source::Shelf(slot) => state.shelf.again_held_up(slot, now.mono),
+            };
+            if waits {
+                return self.after_shelving(now, source);
+            }
+            state.judged.verdict = Verdict::Unsettled;
         }
         self.judged(index, now, source, Depth::Deep)
     }

@@ -25,6 +25,8 @@ pub(super) struct Account {
     pub(super) device: Option<Device>,
     /// When each database that was found and not yet reported was first looked at.
     pub(super) open: Vec<Mono>,
+    /// When the first of them was met locked.
+    pub(super) locked: Option<Mono>,
     /// When the last look, or move, was answered, until the audit is reported.
     pub(super) answered: Option<Mono>,
     /// The last look said damage.
@@ -224,6 +226,9 @@ impl Ledger {
             }
             (Step::Check(_), Event::Checked(seen)) => {
                 account.damaged = *seen == LOOKS[4];
+                if *seen == LOOKS[3] {
+                    account.locked = account.locked.or(Some(self.now.mono));
+                }
                 if *seen == LOOKS[5] && self.stopped {
                     account.open.pop();
                 }
@@ -247,6 +252,9 @@ impl Ledger {
                 }
             }
             _ => {}
+        }
+        if account.open.is_empty() {
+            account.locked = None;
         }
         if account.walked && account.open.is_empty() {
             account.device = None;

@@ -99,6 +99,14 @@ impl Ledger {
         None
     }
 
+    /// `lane` walks on; the oldest of those that it has found and put back waits `since` then.
+    pub(super) fn check_waiting(&self, lane: Lane, since: Option<Mono>) {
+        let account = &self.accounts[usize::from(lane.0)];
+        let none = account.open.is_empty() || account.stalled.is_some();
+        let past = since.is_some_and(|since| since <= self.now.mono);
+        assert!(none || past, "what waits has waited since it was found, not {since:?}");
+    }
+
     fn check_report(&mut self, place: usize, report: &Report<'_>, taken: bool) {
         match report {
             Report::Tripped(tripped) => {
@@ -118,9 +126,8 @@ impl Ledger {
                 let account = &mut self.accounts[place];
                 assert!(!account.open.is_empty(), "reported what nobody found");
                 let verdict = audited.judged.verdict;
-                let first = account.open.iter().min().copied().unwrap_or(self.now.mono);
                 if verdict == Verdict::Busy && !account.damaged {
-                    let waited = self.now.mono.since(first);
+                    let waited = self.now.mono.since(account.locked.unwrap_or(self.now.mono));
                     assert!(BUSY_AFTER <= waited, "called busy after {waited:?}");
                 }
                 assert_eq!(audited.fate == Fate::Moved, account.moved, "a move is told as it was");
