@@ -87,11 +87,6 @@ impl FindingCode {
                 "As for structure-corrupt.",
                 MOVED,
             ),
-            Self::StructureSize => (
-                "The file is not as long as its header says; expected and found are the sizes.",
-                "A file system that lost the file's end, for example after a crash.",
-                MOVED,
-            ),
             Self::StatEmptyFile => (
                 "The file has no bytes.",
                 "A crash just after it was made, or a full disk.",

@@ -15,8 +15,6 @@ pub enum FindingCode {
     StructureNotADatabase,
     /// `PRAGMA quick_check` found something.
     StructureCheck,
-    /// The file is not as long as its header says.
-    StructureSize,
     /// The file has no bytes.
     StatEmptyFile,
     /// A table, view or column that Swift reads is missing or foreign.
@@ -63,11 +61,10 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code, in the order of the manual.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 24] = [
         Self::StructureCorrupt,
         Self::StructureNotADatabase,
         Self::StructureCheck,
-        Self::StructureSize,
         Self::StatEmptyFile,
         Self::StatSchema,
         Self::StatRowMissing,
@@ -98,7 +95,6 @@ impl FindingCode {
             Self::StructureCorrupt => "structure-corrupt",
             Self::StructureNotADatabase => "structure-not-a-database",
             Self::StructureCheck => "structure-check",
-            Self::StructureSize => "structure-size",
             Self::StatEmptyFile => "stat-empty-file",
             Self::StatSchema => "stat-schema",
             Self::StatRowMissing => "stat-row-missing",
@@ -130,7 +126,6 @@ impl FindingCode {
             Self::StructureCorrupt
             | Self::StructureNotADatabase
             | Self::StructureCheck
-            | Self::StructureSize
             | Self::StatEmptyFile => "file",
             Self::StatSchema | Self::RowsSchema => "schema",
             Self::StatRowMissing | Self::StatTimestamp | Self::StatNotUtf8 => "container_stat",
@@ -150,13 +145,7 @@ impl FindingCode {
     /// Whether this is damage of the file itself, for which alone a database may be moved.
     #[must_use]
     pub const fn is_structure(self) -> bool {
-        matches!(
-            self,
-            Self::StructureCorrupt
-                | Self::StructureNotADatabase
-                | Self::StructureCheck
-                | Self::StructureSize
-        )
+        matches!(self, Self::StructureCorrupt | Self::StructureNotADatabase | Self::StructureCheck)
     }
 }
 

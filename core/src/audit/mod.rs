@@ -20,6 +20,7 @@
 //!     Wait until the interval is over, or Exit
 //! ```
 mod devices;
+mod dig;
 mod lane;
 mod poll;
 mod random;

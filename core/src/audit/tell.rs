@@ -1,11 +1,12 @@
 //! Being told: what an answer makes of the lane that awaited it.
+use super::dig::can_dig;
 use super::lane::{Fate, Source, Stage};
 use super::step::{Depth, Event, Mode, Second};
 use super::{Auditor, Lane, PASS_MIN, Phase};
 use crate::breaker::Answer;
 use crate::check::Seen;
 use crate::deep::{Dug, judge_deep};
-use crate::due::{Turns, Which};
+use crate::due::Turns;
 use crate::path::DbPath;
 use crate::place::HashPath;
 use crate::quarantine::{self, Stays, What};
@@ -214,31 +215,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.judged(index, now, source, Depth::Stat)
     }
 
-    /// Joins the deep look to the stat audit before it. Writers that hold it up send the database to the
-    /// shelf, and the stat audit is made anew; the second time that one stands by itself.
-    fn dug(&mut self, index: usize, now: Now, source: Source, dug: &Dug) -> Stage {
-        self.owe(now, dug);
-        if self.stopped && dug.is_interrupted() {
-            return Stage::Next;
-        }
-        let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
-        state.judged = judge_deep(state.judged.clone(), &dug.seen);
-        state.depth = if dug.is_made() { Depth::Deep } else { Depth::Stat };
-        if state.judged.verdict == Verdict::Busy {
-            let waits = match source {
-                Source::Walk => state.shelf.put_held_up(&state.path, state.looked, now.mono),
-                Source::Shelf(slot) => state.shelf.again_held_up(slot, now.mono),
-            };
-            if waits {
-                return self.after_shelving(now, source);
-            }
-            state.judged.verdict = Verdict::Unsettled;
-        }
-        self.judged(index, now, source, Depth::Deep)
-    }
-
     /// The outcome of one look stands; damage of the file wants a second one.
-    fn judged(&mut self, index: usize, now: Now, source: Source, depth: Depth) -> Stage {
+    pub(super) fn judged(&mut self, index: usize, now: Now, source: Source, depth: Depth) -> Stage {
         let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
         let damaged = state.judged.findings.iter().any(|finding| finding.code.is_structure());
         if damaged && !self.conf.quarantine {
@@ -249,22 +227,8 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         self.conclude(index, now, source)
     }
 
-    /// What was read is to be paid for.
-    pub(super) fn owe(&mut self, now: Now, dug: &Dug) {
-        self.debt.owe(now.mono, dug.read, self.conf.deep.bytes_per_second);
-    }
-
-    /// Whether a database gets a deep audit in this pass.
-    fn is_due(&self, path: &DbPath) -> bool {
-        match self.conf.deep.which {
-            Which::Never => false,
-            Which::All => true,
-            Which::Within(within) => self.turns.has(path, within),
-        }
-    }
-
     /// A database that went to the shelf is behind the lane for now.
-    fn after_shelving(&mut self, now: Now, source: Source) -> Stage {
+    pub(super) fn after_shelving(&mut self, now: Now, source: Source) -> Stage {
         match source {
             Source::Walk => Stage::Gate(self.gate.take(now.mono)),
             Source::Shelf(_) => Stage::Next,
@@ -389,19 +353,5 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         let Some(device) = state.device.take() else { return false };
         self.devices.done(device);
         true
-    }
-}
-
-/// Whether the stat audit left anything to find: the file is there, may be read, and is a database.
-fn can_dig(judged: &Judged) -> bool {
-    match judged.verdict {
-        Verdict::Sound | Verdict::Deleted | Verdict::Misplaced => true,
-        Verdict::Damaged => !judged.findings.iter().any(|finding| finding.code.is_structure()),
-        Verdict::Vanished
-        | Verdict::Busy
-        | Verdict::Unreadable
-        | Verdict::DeviceError
-        | Verdict::NeedsRecovery
-        | Verdict::Unsettled => false,
     }
 }
