@@ -20,16 +20,22 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         state.judged = judge_deep(state.judged.clone(), &dug.seen);
         state.depth = if dug.is_made() { Depth::Deep } else { Depth::Stat };
         if state.judged.verdict == Verdict::Busy {
-            let waits = match source {
-                Source::Walk => state.shelf.put_held_up(&state.path, state.looked, now.mono),
-                Source::Shelf(slot) => state.shelf.again_held_up(slot, now.mono),
-            };
-            if waits {
+            if self.held_up(index, now, source) {
                 return self.after_shelving(now, source);
             }
+            let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
             state.judged.verdict = Verdict::Unsettled;
         }
         self.judged(index, now, source, Depth::Deep)
+    }
+
+    /// Puts a database on the shelf, or back, whose deep look writers held up; false the second time.
+    pub(super) fn held_up(&mut self, index: usize, now: Now, source: Source) -> bool {
+        let Some(state) = self.lanes.get_mut(index) else { return false };
+        match source {
+            Source::Walk => state.shelf.put_back(&state.path, state.looked, now.mono, true),
+            Source::Shelf(slot) => state.shelf.again_held_up(slot, now.mono),
+        }
     }
 
     /// What was read is to be paid for.

@@ -60,10 +60,16 @@ impl Shelf {
         self.slots.push(Shelved { locked: Some(found), ..new }).is_ok()
     }
 
-    /// The same of one whose deep look writers held up until `now`.
-    pub(super) fn put_held_up(&mut self, path: &DbPath, found: Mono, now: Mono) -> bool {
+    /// The same of one that was met locked only now, after a look that was not; `held_up`: by a deep look.
+    pub(super) fn put_back(
+        &mut self,
+        path: &DbPath,
+        found: Mono,
+        now: Mono,
+        held_up: bool,
+    ) -> bool {
         let new = Shelved::new(path, found, now.after(PAUSE_FIRST));
-        self.slots.push(Shelved { held_up: true, ..new }).is_ok()
+        self.slots.push(Shelved { held_up, ..new }).is_ok()
     }
 
     /// Puts a database on the shelf whose deep audit may begin at `due`; false if too many are there.
@@ -209,7 +215,7 @@ mod tests {
     fn a_deep_look_is_held_up_once() {
         let mut shelf = Shelf::default();
         let mut now = START.after(Duration::from_secs(100));
-        assert!(shelf.put_held_up(&DbPath::EMPTY, START, now));
+        assert!(shelf.put_back(&DbPath::EMPTY, START, now, true));
         assert!(!shelf.again_held_up(0, now));
         assert!(shelf.put(&DbPath::EMPTY, START, now));
         now = now.after(Duration::from_secs(100));

@@ -261,10 +261,18 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
         if !interrupted {
             let again = self.judge(state.path_of(source), &second.seen);
             let dug = second.dug.filter(|_| depth == Depth::Deep && can_dig(&again));
-            let again = match dug {
+            let mut again = match dug {
                 Some(dug) => judge_deep(again, &dug.seen),
                 None => again,
             };
+            if again.verdict == Verdict::Busy {
+                if self.waits_again(index, now, source, dug.is_some()) {
+                    return self.after_shelving(now, source);
+                }
+                if dug.is_some() {
+                    again.verdict = Verdict::Unsettled;
+                }
+            }
             let what = quarantine::what(&again, second.around);
             let Some(state) = self.lanes.get_mut(index) else { return Stage::Over };
             state.judged = again;
@@ -276,6 +284,18 @@ impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
             }
         }
         self.conclude(index, now, source)
+    }
+
+    /// Puts a database on the shelf, or back, that only the second look met locked; false if it had its time.
+    fn waits_again(&mut self, index: usize, now: Now, source: Source, deep: bool) -> bool {
+        if deep {
+            return self.held_up(index, now, source);
+        }
+        let Some(state) = self.lanes.get_mut(index) else { return false };
+        match source {
+            Source::Walk => state.shelf.put_back(&state.path, state.looked, now.mono, false),
+            Source::Shelf(slot) => state.shelf.again(slot, now.mono),
+        }
     }
 
     /// It is to be moved: what its device's breaker says to that.

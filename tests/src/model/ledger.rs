@@ -3,6 +3,7 @@ use core::time::Duration;
 
 use martlet_core::audit::{Conf, Depth, Device, Event, Lane, Order, PAUSE_MAX, Step};
 use martlet_core::breaker::Breaker;
+use martlet_core::check::Seen;
 use martlet_core::gate::BUFFER;
 use martlet_core::time::{Mono, Now};
 use martlet_core::walk::Walked;
@@ -59,6 +60,13 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// A look met it so at `now`.
+    fn met(&mut self, seen: &Seen<'_>, now: Mono) {
+        if *seen == LOOKS[3] {
+            self.locked = self.locked.or(Some(now));
+        }
+    }
+
     /// A step was handed out, and was `answered` at once or not yet.
     pub(super) fn handed(&mut self, step: &Step<'_>, answered: bool) {
         self.begun = begins(step) && !answered;
@@ -226,9 +234,7 @@ impl Ledger {
             }
             (Step::Check(_), Event::Checked(seen)) => {
                 account.damaged = *seen == LOOKS[4];
-                if *seen == LOOKS[3] {
-                    account.locked = account.locked.or(Some(self.now.mono));
-                }
+                account.met(seen, self.now.mono);
                 if *seen == LOOKS[5] && self.stopped {
                     account.open.pop();
                 }
@@ -240,6 +246,7 @@ impl Ledger {
                 }
             }
             (Step::Confirm(_, depth), Event::Confirmed(second)) => {
+                account.met(&second.seen, self.now.mono);
                 let deep = *depth == Depth::Deep && second.dug == Some(&DUG_BROKEN);
                 let damaged = second.seen == LOOKS[4] || deep;
                 account.confirmed = damaged && second.around.device_well;

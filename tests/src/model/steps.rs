@@ -126,7 +126,7 @@ impl Ledger {
                 let account = &mut self.accounts[place];
                 assert!(!account.open.is_empty(), "reported what nobody found");
                 let verdict = audited.judged.verdict;
-                if verdict == Verdict::Busy && !account.damaged {
+                if verdict == Verdict::Busy {
                     let waited = self.now.mono.since(account.locked.unwrap_or(self.now.mono));
                     assert!(BUSY_AFTER <= waited, "called busy after {waited:?}");
                 }
