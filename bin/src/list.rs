@@ -1,10 +1,12 @@
 //! `martlet list CONF`: what was found and is not mended, and how to mend it.
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use martlet_core::advice::{AFTER_MOVE, MAKE_INDEX};
+use martlet_core::advice::{AFTER_MOVE, HELD, MAKE_INDEX, NOT_MOVED};
+use martlet_core::quarantine::Stays;
 use martlet_core::report::Date;
 use martlet_core::verdict::{FindingCode, Verdict};
 use martlet_platform_linux::clock;
@@ -121,7 +123,8 @@ fn next(finding: &Finding) -> Option<&'static str> {
             return Some("The next pass tells what has become of it.");
         }
         Action::Moved(_) => return Some(AFTER_MOVE),
-        Action::Reported | Action::Left(_) => {}
+        Action::Left(why) => return Some(left(why)),
+        Action::Reported => {}
     }
     let Some(first) = finding.codes.first() else {
         let verdict = Verdict::ALL.into_iter().find(|it| it.word() == finding.verdict)?;
@@ -129,6 +132,25 @@ fn next(finding: &Finding) -> Option<&'static str> {
     };
     let code = FindingCode::ALL.into_iter().find(|code| code.word() == first)?;
     Some(code.advice().next)
+}
+
+/// What to do about damage that the daemon leaves where it is, by the word for why.
+fn left(why: &str) -> &'static str {
+    if why == "breaker" {
+        return HELD;
+    }
+    let stays = Stays::ALL.into_iter().find(|it| it.word() == why);
+    stays.map_or(NOT_MOVED, Stays::next)
+}
+
+/// Whether the database at `path` is the only one of its directory: then the directory may be moved, and
+/// takes no sound neighbour along. One that cannot be listed may hold any.
+fn is_alone(path: &Path) -> bool {
+    let Some(Ok(entries)) = path.parent().map(fs::read_dir) else { return false };
+    let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|it| it.file_name())).collect();
+    let Ok(mut names) = names else { return false };
+    names.retain(|name| name.as_bytes().ends_with(b".db"));
+    names.len() == 1 && path.file_name() == names.first().map(|name| &**name)
 }
 
 /// The command that does it, or shows more where a person has to decide.
@@ -153,9 +175,10 @@ fn command(finding: &Finding, conf: &str) -> String {
         |it: &String| !it.starts_with("place-") && !stays.iter().any(|code| code.word() == it);
     let is_damaged = finding.codes.iter().any(goes);
     let hash = path.parent().filter(|_| is_damaged && finding.verdict == "damaged");
+    let word = |path: &Path| quoted(path.as_os_str().as_bytes());
     match (hash, path.ancestors().nth(5)) {
+        (Some(hash), Some(_)) if !is_alone(path) => format!("martlet check --deep {}", word(hash)),
         (Some(hash), Some(device)) if device.file_name().is_some() => {
-            let word = |path: &Path| quoted(path.as_os_str().as_bytes());
             let above = device.join("quarantined");
             let to = word(&above.join("containers"));
             // Root's own directories would keep the daemon from moving anything there.
@@ -173,10 +196,10 @@ mod tests {
     use martlet_core::time::Wall;
     use std::path::PathBuf;
 
-    #[test]
-    fn each_finding_has_the_command_that_mends_it() {
-        let finding = |verdict: &str, code: &str, action| Finding {
-            path: PathBuf::from("/srv/node/sda/containers/7/abc/HASH/HASH.db"),
+    /// A finding about `path`, on the device five directories above.
+    fn finding(path: &Path, verdict: &str, code: &str, action: Action) -> Finding {
+        Finding {
+            path: path.to_owned(),
             device: "sda".into(),
             account: None,
             container: None,
@@ -187,38 +210,79 @@ mod tests {
             times: 1,
             action,
             closed: None,
-        };
+        }
+    }
+
+    #[test]
+    fn each_finding_has_the_command_that_mends_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let hash = dir.path().join("sda/containers/7/abc/HASH");
+        fs::create_dir_all(&hash).expect("made");
+        let path = hash.join("HASH.db");
+        fs::write(&path, "").expect("written");
+        let (node, file) = (dir.path().display(), path.display());
+        let look = format!("martlet check --deep {file}");
+        let index = format!("sqlite3 {file} '{MAKE_INDEX}'");
+        let mv = format!(
+            "mkdir -p {node}/sda/quarantined/containers && chown --reference={node}/sda/containers \
+             {node}/sda/quarantined {node}/sda/quarantined/containers && \
+             mv {node}/sda/containers/7/abc/HASH {node}/sda/quarantined/containers/",
+        );
         let moved = Action::Moved(PathBuf::from("/"));
-        let gone = Action::Moved(PathBuf::from("/srv/node/sda/quarantined/containers/HASH"));
-        for (finding, expected) in [
-            (finding("damaged", "structure-corrupt", moved), "martlet quarantine show x.conf /"),
-            (
-                finding("damaged", "structure-corrupt", gone),
-                "martlet check --deep /srv/node/sda/containers/7/abc/HASH/HASH.db",
-            ),
-            (
-                finding("damaged", "rows-hash", Action::Reported),
-                "mkdir -p /srv/node/sda/quarantined/containers && chown \
-                 --reference=/srv/node/sda/containers /srv/node/sda/quarantined \
-                 /srv/node/sda/quarantined/containers && \
-                 mv /srv/node/sda/containers/7/abc/HASH /srv/node/sda/quarantined/containers/",
-            ),
-            (
-                finding("damaged", "rows-index", Action::Reported),
-                "sqlite3 /srv/node/sda/containers/7/abc/HASH/HASH.db 'BEGIN IMMEDIATE; DROP INDEX IF \
-                 EXISTS ix_object_deleted_name; CREATE INDEX ix_object_deleted_name ON object \
-                 (deleted, name); COMMIT'",
-            ),
-            (
-                finding("damaged", "stat-pending", Action::Reported),
-                "martlet check --deep /srv/node/sda/containers/7/abc/HASH/HASH.db",
-            ),
-            (
-                finding("misplaced", "place-hash", Action::Reported),
-                "martlet check --deep /srv/node/sda/containers/7/abc/HASH/HASH.db",
-            ),
+        let gone = Action::Moved(dir.path().join("sda/quarantined/containers/HASH"));
+        let quarantine = "martlet quarantine show x.conf /";
+        for (verdict, code, action, expected) in [
+            ("damaged", "structure-corrupt", moved, quarantine),
+            ("damaged", "structure-corrupt", gone, &look),
+            ("damaged", "rows-hash", Action::Reported, &mv),
+            ("damaged", "structure-corrupt", Action::Left("off".to_owned()), &mv),
+            ("damaged", "rows-index", Action::Reported, &index),
+            ("damaged", "stat-pending", Action::Reported, &look),
+            ("misplaced", "place-hash", Action::Reported, &look),
         ] {
+            let finding = finding(&path, verdict, code, action);
             assert_eq!(command(&finding, "x.conf"), expected);
+        }
+    }
+
+    #[test]
+    fn no_command_moves_a_neighbour_away() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let hash = dir.path().join("sda/containers/7/abc/HA SH");
+        fs::create_dir_all(&hash).expect("made");
+        let (own, stray) = (hash.join("HASH.db"), hash.join("zzz.db"));
+        let look = format!("martlet check --deep '{}'", hash.display());
+        let command = |path: &Path, action| {
+            let finding = finding(path, "damaged", "stat-empty-file", action);
+            super::command(&finding, "x.conf")
+        };
+        fs::write(&own, "sound").expect("written");
+        fs::write(hash.join("HASH.db.pending"), "").expect("written");
+        assert!(command(&own, Action::Reported).contains(" && mv "), "a side file is no neighbour");
+        assert_eq!(
+            command(&stray, Action::Reported),
+            look,
+            "it is gone, and the sound one is there"
+        );
+        fs::write(&stray, "").expect("written");
+        for action in [Action::Reported, Action::Left("epochs".to_owned())] {
+            assert_eq!(command(&stray, action), look);
+        }
+        fs::remove_dir_all(&hash).expect("removed");
+        assert_eq!(command(&own, Action::Reported), look, "what cannot be listed may hold any");
+    }
+
+    #[test]
+    fn what_the_daemon_leaves_is_not_left_to_the_daemon() {
+        let path = Path::new("/srv/node/sda/containers/7/abc/HASH/HASH.db");
+        let next = |action| next(&finding(path, "damaged", "structure-corrupt", action));
+        let daemon = next(Action::Reported).expect("advice");
+        assert!(daemon.starts_with("Let the daemon move it"), "{daemon}");
+        let words = Stays::ALL.map(Stays::word);
+        for why in words.into_iter().chain(["breaker", "cannot move it: Permission denied"]) {
+            let advice = next(Action::Left(why.to_owned())).expect("advice");
+            assert_ne!(advice, daemon, "{why}");
+            assert_eq!(advice == NOT_MOVED, why.starts_with("cannot"), "{why}");
         }
     }
 }

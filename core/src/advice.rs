@@ -4,6 +4,7 @@
 //! Every `next` begins with what an operator does. Swift heals by itself whatever is moved away, as
 //! long as another node has a sound copy: its replicator brings one.
 use crate::finding::FindingCode;
+use crate::quarantine::Stays;
 use crate::verdict::Verdict;
 
 /// What there is to say of a finding: plain sentences.
@@ -22,6 +23,11 @@ const MOVED: &str = "Let the daemon move it to the quarantine; Swift's replicato
 /// What to do next about what was moved to the quarantine.
 pub const AFTER_MOVE: &str = "It is in the quarantine; Swift's replicator brings a sound copy. If one device has \
                               many, look at the device.";
+/// What to do next where the breaker of a device keeps it from being moved.
+pub const HELD: &str =
+    "Nothing more of this device is moved until martlet rearm: look at the device first.";
+/// What to do next where a move failed.
+pub const NOT_MOVED: &str = "Mend what kept it from being moved; the next pass tries again.";
 const COMPARE: &str =
     "Compare with the other replicas, and move the hash directory of the wrong copy away.";
 const MOVE_AWAY: &str = "Move the hash directory away if another replica is sound.";
@@ -63,6 +69,28 @@ impl Verdict {
                 return None;
             }
         })
+    }
+}
+
+impl Stays {
+    /// What to do next about damage that stays for this reason: nobody else will move it.
+    #[must_use]
+    pub const fn next(self) -> &'static str {
+        match self {
+            Self::Off => {
+                "The daemon moves nothing, since quarantine is off: move it away by hand if another replica is \
+                 sound."
+            }
+            Self::Undamaged => "The second look found no damage: the next pass looks again.",
+            Self::DeviceUnwell => {
+                "The device does not answer, cannot be written to or is full: look at the device first."
+            }
+            Self::Changed => "It changed while it was looked at: the next pass looks again.",
+            Self::Epochs => {
+                "The daemon moves nothing beside another epoch of the container: look at each file of the \
+                 directory before you move one away."
+            }
+        }
     }
 }
 
