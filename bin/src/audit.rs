@@ -22,7 +22,7 @@ use martlet_platform_linux::event::say;
 use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::privilege;
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
-use martlet_platform_linux::signals::{self, Blocked, Descriptors, Signal};
+use martlet_platform_linux::signals::{self, Blocked, Descriptors, LastResort, Signal};
 use martlet_platform_linux::state::findings::Findings;
 use martlet_platform_linux::statsd::Statsd;
 
@@ -228,7 +228,9 @@ impl Pass {
                 say(Event::Status, format_args!("{}", stopped.status()));
             }
         };
-        signals::watch(blocked, GRACE, Descriptors::Own, hand)
+        // It may be held up in the writing of a line, and then the pass has not come to its end.
+        let last = LastResort { after: GRACE, code: exit::INCOMPLETE };
+        signals::watch(blocked, last, Descriptors::Own, hand)
             .map_err(|error| format!("cannot wait for signals: {error}"))?;
         let pause = |span| drive.pause(span);
         let gauges = || metrics::gauges(&drive, self.lanes, self.findings.as_deref());

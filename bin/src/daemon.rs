@@ -18,7 +18,7 @@ use martlet_platform_linux::logging::{LogConf, Logger};
 use martlet_platform_linux::notify::{Note, Notify};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
-use martlet_platform_linux::signals::{self, Blocked, Descriptors, Signal, Stop};
+use martlet_platform_linux::signals::{self, Blocked, Descriptors, LastResort, Signal, Stop};
 use martlet_platform_linux::state::Store;
 use martlet_platform_linux::state::coverage::Coverages;
 use martlet_platform_linux::state::findings::Findings;
@@ -239,7 +239,9 @@ fn take_signals<const LANES: usize>(
             notes.tell(Note::Status(&status));
         }
     };
-    signals::watch(blocked, GRACE, Descriptors::Shared, hand)
+    // A daemon that was told to end has done what it was told.
+    let last = LastResort { after: GRACE, code: 0 };
+    signals::watch(blocked, last, Descriptors::Shared, hand)
         .map_err(|error| format!("cannot wait for signals: {error}"))
 }
 

@@ -48,6 +48,15 @@ pub enum Descriptors {
     Own,
 }
 
+/// How a process ends that was told to stop and has not ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastResort {
+    /// How long after the first [`Signal::Stop`].
+    pub after: Duration,
+    /// With which exit code.
+    pub code: u8,
+}
+
 /// Neither thread calls deep: a closure of the caller's and a log line.
 const STACK_BYTES: usize = 256 * 1024;
 
@@ -65,12 +74,11 @@ pub fn block() -> io::Result<Blocked> {
 /// may take long belongs elsewhere ([`crate::again::Again`]). It returns when that thread has its
 /// `descriptors`: a copy of one that is under a database's lock would hold that lock to the end.
 ///
-/// `grace` after the first [`Signal::Stop`] the process ends with exit code 0 whatever its other
-/// threads do, `hand` included: a lane inside a long read cannot be interrupted, and nothing that a
+/// After a stop the process ends by its `last` resort at the latest, whatever its other threads do, `hand` included: a lane inside a long read cannot be interrupted, and nothing that a
 /// kill could spoil is ever half done. Whoever wants to tell of the stop does so in `hand`.
 pub fn watch(
     Blocked(set): Blocked,
-    grace: Duration,
+    last: LastResort,
     descriptors: Descriptors,
     mut hand: impl FnMut(Signal) + Send + 'static,
 ) -> io::Result<()> {
@@ -98,10 +106,10 @@ pub fn watch(
                     return;
                 }
             };
-            // `timeout` and process groups send it twice; the grace is counted from the first.
+            // `timeout` and process groups send it twice; the time is counted from the first.
             if matches!(signal, Signal::Stop(_)) && !stopping {
                 stopping = true;
-                if let Err(error) = end_after(grace) {
+                if let Err(error) = end_by(last) {
                     let words = "cannot start the thread that ends the process";
                     say(Event::SignalsLost, format_args!("{words}: {error}"));
                 }
@@ -114,14 +122,14 @@ pub fn watch(
     Ok(())
 }
 
-/// Ends the process once `grace` is over, from a thread that nothing can hold up.
-fn end_after(grace: Duration) -> io::Result<()> {
+/// Ends the process once its time is over, from a thread that nothing can hold up.
+fn end_by(last: LastResort) -> io::Result<()> {
     let thread = thread::Builder::new().name("last resort".into()).stack_size(STACK_BYTES);
     let end = move || {
         let (_keep, nothing) = channel::<()>();
-        let _timeout = nothing.recv_timeout(grace);
+        let _timeout = nothing.recv_timeout(last.after);
         #[expect(clippy::disallowed_methods, reason = "main did not return in time")]
-        std::process::exit(0);
+        std::process::exit(last.code.into());
     };
     thread.spawn(end).map(|_never_joined| ())
 }
@@ -155,7 +163,8 @@ mod tests {
             [(Descriptors::Own, vec![false]), (Descriptors::Shared, vec![false, true])]
         {
             let blocked = block().expect("signals can be blocked");
-            watch(blocked, Duration::from_secs(1), descriptors, |_| {}).expect("a thread starts");
+            let last = LastResort { after: Duration::from_secs(1), code: 0 };
+            watch(blocked, last, descriptors, |_| {}).expect("a thread starts");
             let _open = fs::File::create(&path).expect("a file can be made");
             let mut found = has(&path);
             found.sort_unstable();

@@ -158,7 +158,7 @@ fn a_stop_ends_a_process_whose_main_is_stuck() {
     assert_eq!(line(&mut printed), "ready");
     send(&child, Signal::SIGTERM);
     assert_eq!(line(&mut printed), "Stop(Term)");
-    assert_eq!(child.wait().expect("the part ends").code(), Some(0));
+    assert_eq!(child.wait().expect("the part ends").code(), Some(7));
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn the_last_resort_needs_nobody_who_could_be_stuck_too() {
     assert_eq!(line(&mut printed), "ready");
     send(&child, Signal::SIGTERM);
     assert_eq!(line(&mut printed), "Stop(Term)");
-    assert_eq!(child.wait().expect("the part ends").code(), Some(0));
+    assert_eq!(child.wait().expect("the part ends").code(), Some(7));
 }
 
 #[test]

@@ -8,13 +8,15 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use martlet_core::verdict::FindingCode;
+use martlet_platform_linux::clock;
 use martlet_tests::command::martlet;
-use martlet_tests::daemon::conf;
+use martlet_tests::daemon::{PATIENCE, conf};
 use martlet_tests::damage;
 use martlet_tests::demo::confs;
 use martlet_tests::fixtures::{manifest, named};
 use martlet_tests::tree::{Placed, Tree};
-use nix::unistd::{User, geteuid};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User, geteuid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -329,6 +331,30 @@ fn lines_that_nobody_takes_are_no_success() {
     let said = command.args(["check", "--json", "-q"]).arg(&path).stdout(writer).output();
     let said = said.expect("it runs");
     assert_eq!((said.status.code(), &*text(&said.stderr)), (Some(1), ""), "a reader who has left");
+}
+
+#[test]
+fn a_stop_while_nobody_takes_the_lines_is_no_success() {
+    const LINES: usize = 400;
+    let tree = Tree::new();
+    let path = tree.add("sda", named("small")).db();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut command = Command::new(martlet());
+    command.args(["check", "--json", "-q"]).args([&path; LINES]).stdout(writer);
+    let mut child = command.spawn().expect("it runs");
+    let its = |file: &str| {
+        fs::read_to_string(format!("/proc/{}/{file}", child.id())).expect("the kernel tells of it")
+    };
+    // A pipe holds 64 KiB, and the lines are more.
+    let written = || its("io").lines().find_map(|it| it.strip_prefix("wchar: ")?.parse().ok());
+    let end = clock::mono().after(PATIENCE);
+    while written() < Some(58_000) || !its("stat").contains(") S ") {
+        assert!(clock::mono() < end, "it never waits for its reader");
+        std::thread::yield_now();
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(3), "the pass did not end");
+    drop(reader);
 }
 
 #[test]

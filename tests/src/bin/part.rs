@@ -3,7 +3,7 @@
 //! `part recon FILE KEY TIMES`: writes `KEY = 1 … TIMES` into a recon cache.
 //! `part log SOCKET TIMES`: logs so many lines to syslog and stderr.
 //! `part signals GRACE_MS return|stay|hang`: prints each signal; after a stop `main` returns 3 or
-//! stays, or the one who is told hangs as well.
+//! stays, or the one who is told hangs as well; then the last resort ends it with 7.
 //! `part detach SOCKET [keep-stderr]`: detaches, says to the socket what it is now, and waits there.
 //! `part user CONF`: becomes the user that the conf names and prints who it is.
 //! `part nice PRIORITY` and `part ionice CLASS PRIORITY`: prints what it then has.
@@ -20,7 +20,7 @@ use martlet_core::conf::{IoClass, Level, LogFormat};
 use martlet_platform_linux::logging::{LogConf, Logger};
 use martlet_platform_linux::privilege::{self, Stderr};
 use martlet_platform_linux::python::Number;
-use martlet_platform_linux::signals::{Descriptors, Signal};
+use martlet_platform_linux::signals::{Descriptors, LastResort, Signal};
 use martlet_platform_linux::syslog::SyslogAt;
 use martlet_platform_linux::{conf, instance, recon, signals};
 
@@ -87,7 +87,7 @@ fn await_signals(grace_ms: &str, end: &str) -> Done {
     let (stop, stopped) = mpsc::channel();
     signals::watch(
         blocked,
-        Duration::from_millis(grace_ms.parse()?),
+        LastResort { after: Duration::from_millis(grace_ms.parse()?), code: 7 },
         Descriptors::Shared,
         move |signal| {
             let _parent_gone = print(format_args!("{signal:?}"));
