@@ -15,11 +15,12 @@ use martlet_core::due::{DeepConf, Which};
 use martlet_core::event::Event;
 use martlet_core::walk::Floor;
 use martlet_platform_linux::conf::{self, Settings};
-use martlet_platform_linux::devices::devices;
+use martlet_platform_linux::devices::{DeviceDir, devices};
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
 use martlet_platform_linux::error::Error;
 use martlet_platform_linux::event::say;
 use martlet_platform_linux::hands::Target;
+use martlet_platform_linux::mount;
 use martlet_platform_linux::privilege;
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Descriptors, LastResort, Signal};
@@ -304,19 +305,38 @@ fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Resu
     if partitions.is_empty() {
         return Ok(Ground::Named(found.into_iter().map(Target::Device).collect()));
     }
-    let mut targets = Vec::new();
-    for name in partitions {
+    let away = |device: &DeviceDir| mount_check && !mount::look(&device.path).mounted;
+    let (away, there): (Vec<_>, Vec<_>) = found.into_iter().partition(away);
+    // What is not mounted is told of as in a pass over all: it may have any partition.
+    let mut targets: Vec<_> = away.into_iter().map(Target::Device).collect();
+    let whole = targets.is_empty();
+    for (at, name) in partitions.iter().enumerate() {
         if ["", ".", ".."].contains(&&**name) || name.contains('/') {
             return Err(format!("--partition {name}: not the name of a partition"));
         }
-        let paths = found.iter().map(|device| device.path.join("containers").join(name));
-        let there: Vec<_> = paths.filter(|path| path.is_dir()).collect();
-        if there.is_empty() {
+        if partitions[..at].contains(name) {
+            continue;
+        }
+        let before = targets.len();
+        targets.extend(there.iter().filter_map(|device| partition(device, name)));
+        if whole && targets.len() == before {
             return Err(format!("--partition {name}: no device of {} has it", root.display()));
         }
-        targets.extend(there.into_iter().map(|path| Target::Below(path, Floor::Partition)));
     }
     Ok(Ground::Named(targets))
+}
+
+/// The partition of this name on a device, if it has one. One that cannot be inspected is there: the walk
+/// tells why it is passed over.
+fn partition(device: &DeviceDir, name: &str) -> Option<Target> {
+    let path = device.path.join("containers").join(name);
+    let is_there = match fs::metadata(&path) {
+        Ok(found) => found.is_dir(),
+        Err(error) => {
+            !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        }
+    };
+    is_there.then(|| Target::Partition(device.clone(), path))
 }
 
 /// The paths asked for; `-` stands for those on stdin, a line each.

@@ -37,6 +37,8 @@ const DEVICE_ABOVE: usize = 5;
 pub enum Target {
     /// A device of the `devices` directory.
     Device(DeviceDir),
+    /// One partition of a device, at this path.
+    Partition(DeviceDir, PathBuf),
     /// A tree that a caller named, and the floor it stands on.
     Below(PathBuf, Floor),
     /// A file that a caller named.
@@ -62,7 +64,7 @@ impl Target {
     pub fn path(&self) -> &Path {
         match self {
             Self::Device(device) => &device.path,
-            Self::Below(path, _) | Self::File(path) => path,
+            Self::Partition(_, path) | Self::Below(path, _) | Self::File(path) => path,
         }
     }
 
@@ -71,7 +73,7 @@ impl Target {
     pub const fn as_device(&self) -> Option<&DeviceDir> {
         match self {
             Self::Device(device) => Some(device),
-            Self::Below(..) | Self::File(_) => None,
+            Self::Partition(..) | Self::Below(..) | Self::File(_) => None,
         }
     }
 
@@ -79,6 +81,7 @@ impl Target {
     #[must_use]
     pub fn device(&self) -> &Path {
         let above = match self {
+            Self::Partition(device, _) => return &device.path,
             Self::Device(_) | Self::Below(_, Floor::Devices | Floor::Device) => 0,
             Self::Below(_, Floor::Datadir) => 1,
             Self::Below(_, Floor::Partition) => 2,
@@ -93,7 +96,7 @@ impl Target {
     #[must_use]
     pub fn disk(&self) -> u64 {
         match self {
-            Self::Device(device) => device.disk,
+            Self::Device(device) | Self::Partition(device, _) => device.disk,
             Self::Below(path, _) | Self::File(path) => {
                 use std::os::unix::fs::MetadataExt;
                 std::fs::metadata(path).map_or(0, |found| disk_of(Path::new("/sys"), found.dev()))
@@ -152,6 +155,7 @@ impl Hands {
             match target {
                 Target::Device(dir) if from.is_start() => self.walker.begin(dir),
                 Target::Device(dir) => self.walker.begin_at(dir, position(from)),
+                Target::Partition(dir, path) => self.walker.begin_partition(dir, path),
                 Target::Below(path, floor) => self.walker.begin_below(path, *floor),
                 Target::File(path) => self.file = Some(path.clone()),
             }

@@ -117,6 +117,8 @@ pub struct Walker {
     top: usize,
     /// Still to be opened, and whether a mount is to be checked first.
     start: Option<bool>,
+    /// Bytes of the path up to the device whose mount is checked.
+    device_len: usize,
     /// Names of the position to begin at, and how many of them were met; all: done with it.
     resume: [Vec<u8>; HASH],
     met: usize,
@@ -152,6 +154,7 @@ impl Walker {
             depth: None,
             top: 0,
             start: None,
+            device_len: 0,
             resume: [const { Vec::new() }; HASH],
             met: MET,
             guess: Vec::with_capacity(NAME_MAX + ENDING.len()),
@@ -163,7 +166,20 @@ impl Walker {
         self.begin_below(&device.path, Floor::Datadir);
         self.path.push(b'/');
         self.path.extend_from_slice(DATADIR);
+        self.check(device);
+    }
+
+    /// Begins with one partition of a device, at `path`. A device that must be mounted and is not is hit, as
+    /// where all of it is walked.
+    pub fn begin_partition(&mut self, device: &DeviceDir, path: &Path) {
+        self.begin_below(path, Floor::Partition);
+        self.check(device);
+    }
+
+    /// Has the mount of the device checked first, if it must be one.
+    fn check(&mut self, device: &DeviceDir) {
         self.start = Some(device.mount_check);
+        self.device_len = device.path.as_os_str().len();
     }
 
     /// Begins with a device at the hash directory of `position`, which is walked again, or at what
@@ -302,10 +318,9 @@ impl Walker {
         ahead: &mut dyn FnMut(BorrowedFd<'_>, &[u8]),
     ) -> Result<(), (Floor, Trouble)> {
         if mount_check {
-            let device = self.path.len() - DATADIR.len() - 1;
-            let path = Path::new(std::ffi::OsStr::from_bytes(&self.path[..device]));
+            let path = Path::new(std::ffi::OsStr::from_bytes(&self.path[..self.device_len]));
             if !mount::look(path).mounted {
-                self.path.truncate(device);
+                self.path.truncate(self.device_len);
                 return Err((Floor::Device, Trouble::NotMounted));
             }
         }

@@ -308,9 +308,12 @@ fn a_device_may_lack_containers_be_a_file_or_be_missing() {
     for path in ["sda", "missing"] {
         let device = tree.root.path().join(path);
         let mut walker = Walker::new(Limits::DEFAULT);
-        walker.begin(&DeviceDir::new(device.clone(), true));
+        let unmounted = DeviceDir::new(device.clone(), true);
+        walker.begin(&unmounted);
         let hits = [(Floor::Device, Trouble::NotMounted, device)];
         assert_eq!(tree.rest(&mut walker).hits, hits);
+        walker.begin_partition(&unmounted, &unmounted.path.join("containers/7"));
+        assert_eq!(tree.rest(&mut walker).hits, hits, "a part of it");
     }
 }
 

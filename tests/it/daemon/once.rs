@@ -73,6 +73,39 @@ fn a_single_pass_beside_the_daemon_leaves_findings_to_it_and_says_so() {
 }
 
 #[test]
+fn a_partition_of_a_device_that_is_not_mounted_is_skipped_and_not_audited() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let placed = tree.add_as("sda", named("small"), "AUTH_a", "one");
+    let left = tree.add_as("sdb", named("small"), "AUTH_a", "one");
+    let name = |path: &Path| path.file_name().expect("a name").to_str().expect("text").to_owned();
+    let partition = name(placed.dir.ancestors().nth(2).expect("it lies in one"));
+    std::fs::write(tree.devices().join("sda/.ismount"), "").expect("Swift's stub for a mount");
+    let conf = conf(dir.path(), tree.devices(), "mount_check = true\nlog_level = INFO");
+    let once = |more: &[&str]| {
+        let words = [&["once", "--json", "--partition", &*partition], more].concat();
+        let said = run(&words, &conf);
+        (said.status.code(), text(&said.stdout), text(&said.stderr))
+    };
+    // What lies under the mount point of sdb is no disk's. Twice the same is once.
+    let (code, found, said) = once(&["--partition", &partition]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("1  skipped: 1 not mounted"), "{said}");
+    assert_eq!(found.lines().count(), 1, "{found}");
+    assert!(found.contains(placed.db().to_str().expect("text")), "{found}");
+    let (code, found, said) = once(&["--device", "sdb", "--partition", "99999999"]);
+    assert_eq!((code, &*found), (Some(3), ""), "it may have any partition: {said}");
+    std::fs::write(tree.devices().join("sdb/.ismount"), "").expect("it is mounted");
+    assert_eq!(once(&[]).0, Some(0));
+    // A partition that cannot be inspected: its name leads round in a circle.
+    let partition_of_left = left.dir.ancestors().nth(2).expect("it lies in one");
+    std::fs::remove_dir_all(partition_of_left).expect("removed");
+    assert_eq!(once(&[]).0, Some(0), "a device may have nothing of a partition");
+    std::os::unix::fs::symlink(&partition, partition_of_left).expect("a link to itself");
+    let (code, _, said) = once(&[]);
+    assert!(code == Some(3) && said.contains("1  skipped: 1 "), "{said}");
+}
+
+#[test]
 fn a_place_that_takes_no_findings_costs_one_line() {
     let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
     let _sound = tree.add("sda", named("small"));
