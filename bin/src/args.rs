@@ -84,11 +84,11 @@ pub(crate) struct Once {
     #[argh(option, arg_name = "N", from_str_fn(lanes))]
     pub(crate) lanes: Option<u8>,
     /// only this device; may be given more than once
-    #[argh(option, arg_name = "NAME")]
-    pub(crate) device: Vec<String>,
+    #[argh(option, arg_name = "NAME", from_str_fn(word::path))]
+    pub(crate) device: Vec<PathBuf>,
     /// only this partition; may be given more than once
-    #[argh(option, arg_name = "NAME")]
-    pub(crate) partition: Vec<String>,
+    #[argh(option, arg_name = "NAME", from_str_fn(word::path))]
+    pub(crate) partition: Vec<PathBuf>,
     /// the swift.conf whose hash path names are compared with (/etc/swift/swift.conf if there)
     #[argh(option, arg_name = "FILE", from_str_fn(word::path))]
     pub(crate) swift_conf: Option<PathBuf>,
@@ -221,6 +221,6 @@ mod tests {
         let read = Martlet::from_args(&["martlet"], &words);
         let Ok(Martlet { command: Command::Once(once) }) = read else { panic!("{read:?}") };
         assert_eq!((once.lanes, once.quiet, once.json), (Some(4), true, false));
-        assert_eq!(once.device, ["sda", "sdb"]);
+        assert_eq!(once.device, ["sda", "sdb"].map(PathBuf::from));
     }
 }

@@ -20,6 +20,7 @@ use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
 use martlet_platform_linux::error::Error;
 use martlet_platform_linux::event::say;
 use martlet_platform_linux::hands::Target;
+use martlet_platform_linux::logging::Shown;
 use martlet_platform_linux::mount;
 use martlet_platform_linux::privilege;
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
@@ -287,21 +288,24 @@ fn lanes(lanes: u8) -> Result<u8, String> {
 }
 
 /// The devices of the conf, or what the filters leave of them. One that matches nothing is an error.
-fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Result<Ground, String> {
+fn ground(
+    settings: &Settings,
+    wanted: &[PathBuf],
+    partitions: &[PathBuf],
+) -> Result<Ground, String> {
     let (root, mount_check) = (Path::new("/").join(&settings.devices), settings.mount_check);
     if wanted.is_empty() && partitions.is_empty() {
         return Ok(Ground::Devices { root, mount_check });
     }
     let mut found = devices(&root, mount_check).map_err(|error| error.to_string())?;
+    let is = |device: &DeviceDir, name: &Path| device.path.file_name() == Some(name.as_os_str());
     for name in wanted {
-        if !found.iter().any(|device| device.path.file_name() == Some(OsStr::new(name))) {
-            return Err(format!("--device {name}: there is no such device in {}", root.display()));
+        if !found.iter().any(|device| is(device, name)) {
+            let (name, root) = (shown(name), root.display());
+            return Err(format!("--device {name}: there is no such device in {root}"));
         }
     }
-    found.retain(|device| {
-        wanted.is_empty()
-            || wanted.iter().any(|name| device.path.file_name() == Some(OsStr::new(name)))
-    });
+    found.retain(|device| wanted.is_empty() || wanted.iter().any(|name| is(device, name)));
     if partitions.is_empty() {
         return Ok(Ground::Named(found.into_iter().map(Target::Device).collect()));
     }
@@ -311,8 +315,8 @@ fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Resu
     let mut targets: Vec<_> = away.into_iter().map(Target::Device).collect();
     let whole = targets.is_empty();
     for (at, name) in partitions.iter().enumerate() {
-        if ["", ".", ".."].contains(&&**name) || name.contains('/') {
-            return Err(format!("--partition {name}: not the name of a partition"));
+        if name.file_name() != Some(name.as_os_str()) {
+            return Err(format!("--partition {}: not the name of a partition", shown(name)));
         }
         if partitions[..at].contains(name) {
             continue;
@@ -320,7 +324,8 @@ fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Resu
         let before = targets.len();
         targets.extend(there.iter().filter_map(|device| partition(device, name)));
         if whole && targets.len() == before {
-            return Err(format!("--partition {name}: no device of {} has it", root.display()));
+            let (name, root) = (shown(name), root.display());
+            return Err(format!("--partition {name}: no device of {root} has it"));
         }
     }
     Ok(Ground::Named(targets))
@@ -328,7 +333,7 @@ fn ground(settings: &Settings, wanted: &[String], partitions: &[String]) -> Resu
 
 /// The partition of this name on a device, if it has one. One that cannot be inspected is there: the walk
 /// tells why it is passed over.
-fn partition(device: &DeviceDir, name: &str) -> Option<Target> {
+fn partition(device: &DeviceDir, name: &Path) -> Option<Target> {
     let path = device.path.join("containers").join(name);
     let is_there = match fs::metadata(&path) {
         Ok(found) => found.is_dir(),
@@ -337,6 +342,11 @@ fn partition(device: &DeviceDir, name: &str) -> Option<Target> {
         }
     };
     is_there.then(|| Target::Partition(device.clone(), path))
+}
+
+/// A name as it was typed.
+fn shown(name: &Path) -> Shown<'_> {
+    Shown(name.as_os_str().as_bytes())
 }
 
 /// The paths asked for; `-` stands for those on stdin, a line each.

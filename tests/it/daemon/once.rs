@@ -1,4 +1,6 @@
 //! A single pass by command, and what it keeps for `martlet list`.
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -103,6 +105,41 @@ fn a_partition_of_a_device_that_is_not_mounted_is_skipped_and_not_audited() {
     std::os::unix::fs::symlink(&partition, partition_of_left).expect("a link to itself");
     let (code, _, said) = once(&[]);
     assert!(code == Some(3) && said.contains("1  skipped: 1 "), "{said}");
+}
+
+#[test]
+fn devices_and_partitions_are_named_by_any_bytes() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let _other = tree.add_as("sda", named("small"), "AUTH_a", "one");
+    let placed = tree.add_as("sdb", named("small"), "AUTH_a", "one");
+    let (device, part) = (OsStr::from_bytes(b"sd\xe9"), OsStr::from_bytes(b"7\xff"));
+    let named = tree.devices().join(device);
+    std::fs::rename(tree.devices().join("sdb"), &named).expect("a new name");
+    let below = placed.dir.strip_prefix(tree.devices().join("sdb")).expect("it lies there");
+    let partition = named.join(below.ancestors().nth(2).expect("it lies in one"));
+    std::fs::rename(&partition, partition.with_file_name(part)).expect("a new name");
+    let conf = conf(dir.path(), tree.devices(), "log_level = INFO");
+    let once = |words: &[&OsStr]| {
+        let mut command = Command::new(martlet());
+        let said = command.args(["once", "--json", "-q"]).args(words).arg(&conf).output();
+        let said = said.expect("the command runs");
+        (said.status.code(), text(&said.stdout).lines().count(), text(&said.stderr))
+    };
+    for words in [
+        &[OsStr::new("--device"), device][..],
+        &[OsStr::new("--partition"), part],
+        &[OsStr::new("--device"), device, OsStr::new("--partition"), part],
+    ] {
+        let (code, found, said) = once(words);
+        assert_eq!((code, found), (Some(0), 1), "{words:?}: {said}");
+    }
+    let no_partition = OsStr::from_bytes(b"\xff");
+    let (code, _, said) = once(&[OsStr::new("--partition"), no_partition]);
+    assert!(code == Some(1) && said.contains("has it"), "{said}");
+    for no_name in ["", ".", "..", "a/b", "7/"] {
+        let (code, _, said) = once(&[OsStr::new("--partition"), OsStr::new(no_name)]);
+        assert!(code == Some(1) && said.contains("not the name of a partition"), "{said}");
+    }
 }
 
 #[test]
