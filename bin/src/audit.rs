@@ -25,6 +25,7 @@ use martlet_platform_linux::mount;
 use martlet_platform_linux::privilege;
 use martlet_platform_linux::reporter::{LastWindow, RECON_FILE, Reporter};
 use martlet_platform_linux::signals::{self, Blocked, Descriptors, LastResort, Signal};
+use martlet_platform_linux::state::Store;
 use martlet_platform_linux::state::findings::Findings;
 use martlet_platform_linux::statsd::Statsd;
 
@@ -54,6 +55,8 @@ struct Pass {
     lanes: u8,
     /// Nothing comes of it but what is printed: it ends when nobody takes that any more.
     prints_only: bool,
+    /// What the daemon keeps: where its breaker has tripped, this pass moves nothing either.
+    heeded: Option<Store>,
     may_recover: bool,
     recon: Option<PathBuf>,
     statsd: Option<Statsd>,
@@ -103,6 +106,7 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
         ground,
         lanes,
         prints_only: false,
+        heeded: settings.state_path.as_deref().map(|place| Store::new(place, &file, "")),
         may_recover: !asked.dry_run,
         // A dry run is nobody's pass: dashboards do not hear of it.
         recon: (!asked.dry_run).then_some(recon),
@@ -134,6 +138,7 @@ pub(crate) fn check(asked: &Check) -> Result<ExitCode, String> {
         ground: Ground::Named(targets),
         lanes,
         prints_only: true,
+        heeded: None,
         may_recover: false,
         recon: None,
         statsd: None,
@@ -173,6 +178,7 @@ fn aside(path: &Path, view: &Arc<View>) -> Result<ExitCode, String> {
         ground: Ground::Named(vec![Target::Below(path.to_owned(), Floor::Hash)]),
         lanes: 1,
         prints_only: true,
+        heeded: None,
         may_recover: false,
         recon: None,
         statsd: None,
@@ -217,6 +223,10 @@ impl Pass {
 
     fn drive<const LANES: usize>(self, view: &Arc<View>, blocked: Blocked) -> Result<(), String> {
         let drive: Drive<LANES> = Drive::new(&self.conf, self.ground, self.may_recover, seed());
+        let drive = match &self.heeded {
+            Some(store) => drive.heeding(store),
+            None => drive,
+        };
         let seen = Arc::clone(view);
         let drive = drive.telling(Arc::new(move |progress| seen.digging(progress)));
         let drive = Arc::new(match &self.findings {

@@ -134,6 +134,10 @@ impl Daemon {
         let drive = drive.feeding(watchdog(&notify));
         let place = settings.state_path.as_deref();
         let store = place.map(|it| Store::new(it, &start.conf, &settings::all(&settings)));
+        let drive = match store.as_ref().filter(|_| mode == Mode::Once) {
+            Some(store) => drive.heeding(store),
+            None => drive,
+        };
         // A single pass leaves to the daemon what is the daemon's.
         let store = store.filter(|_| mode == Mode::Forever);
         let control = store.as_ref().map(|store| (control::socket(store), control::paused(store)));

@@ -97,11 +97,14 @@ impl Summary {
         }
     }
 
-    /// Takes in a breaker that tripped.
+    /// Takes in a breaker that tripped, now or in a pass of the daemon.
     pub(crate) fn tripped(&mut self, device: Option<&Target>) {
         use std::os::unix::ffi::OsStrExt;
         let device = device.map_or(&b""[..], |device| device.path().as_os_str().as_bytes());
-        self.tripped.push(Shown(device).to_string());
+        let device = Shown(device).to_string();
+        if !self.tripped.contains(&device) {
+            self.tripped.push(device);
+        }
     }
 
     /// Databases with which something is wrong.

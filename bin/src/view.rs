@@ -143,6 +143,9 @@ impl View {
         let line = (!ordinary).then(|| line(audited, said));
         let is_aside = self.options.aside || audited.fate == Fate::Moved;
         let next = |code: FindingCode| if is_aside { AFTER_MOVE } else { code.advice().next };
+        if audited.fate == Fate::Held {
+            state.summary.tripped(said.device);
+        }
         state.summary.audited(audited, || name(audited, said), line.as_deref(), next);
         let out = if self.options.json {
             json::line(audited, said)

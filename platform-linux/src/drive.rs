@@ -118,6 +118,8 @@ pub struct Drive<const LANES: usize> {
     coverage: Option<Arc<Coverages>>,
     /// What is kept of devices that are not listed: all of them until the first pass lists its own.
     saved: Mutex<Vec<Entry>>,
+    /// Devices of which another auditor moves nothing more: what it keeps of them.
+    heeded: Vec<Entry>,
     check: CheckConf,
     /// How long the last try of a deep look may hold a lock.
     hold: Mutex<Duration>,
@@ -149,6 +151,7 @@ impl<const LANES: usize> Drive<LANES> {
             findings: None,
             coverage: None,
             saved: Mutex::new(Vec::new()),
+            heeded: Vec::new(),
             check: CheckConf { may_recover, stop: Arc::clone(&stop) },
             process: Around::of(Arc::clone(&stop)),
             hold: Mutex::new(conf.deep.hold),

@@ -64,6 +64,22 @@ impl<const LANES: usize> Drive<LANES> {
         Self { saved: Mutex::new(saved.entries), store: Some(store), ..self }
     }
 
+    /// The same, which moves nothing of a device whose breaker has tripped for the auditor that keeps its
+    /// place in `store`. Nothing is kept there.
+    #[must_use]
+    pub fn heeding(self, store: &Store) -> Self {
+        let mut heeded = store.peek().map(|saved| saved.entries).unwrap_or_default();
+        heeded.retain(|entry| entry.past.breaker.tripped);
+        Self { heeded, ..self }
+    }
+
+    /// Whether another's breaker has tripped on this device, and not on another disk under its name.
+    fn heeds(&self, device: &Path) -> bool {
+        let name = state::name(device);
+        let kept = self.heeded.iter().find(|entry| entry.name == name);
+        kept.is_some_and(|entry| entry.now(state::disk(device)).0.breaker.tripped)
+    }
+
     /// The same, keeping what it finds.
     #[must_use]
     pub fn finding(self, findings: Arc<Findings>) -> Self {
@@ -213,12 +229,16 @@ impl<const LANES: usize> Drive<LANES> {
             }
         };
         let targets: Vec<Arc<Target>> = targets.into_iter().map(Arc::new).collect();
-        let disks: Vec<(u64, Option<Disk>)> = targets
+        let disks: Vec<(u64, Option<Disk>, bool)> = targets
             .iter()
             .map(|it| {
                 let is_held = known.iter().any(|known| known.path == it.path());
                 let looks = self.store.is_some() && !is_held;
-                (it.disk(), looks.then(|| state::disk(it.path())).flatten())
+                (
+                    it.disk(),
+                    looks.then(|| state::disk(it.path())).flatten(),
+                    self.heeds(it.device()),
+                )
             })
             .collect();
         let mut listed = self.targets.write().unwrap_or_else(PoisonError::into_inner);
@@ -236,9 +256,10 @@ impl<const LANES: usize> Drive<LANES> {
         kept.clear();
         let mut covered = Vec::new();
         let (now, resumed) = (clock::now(), auditor.is_resumed());
-        for (target, (number, found)) in targets.iter().zip(disks) {
+        for (target, (number, found, heeds)) in targets.iter().zip(disks) {
             let entry = known.remove(&state::name(target.path())).unwrap_or_default();
-            let (past, place) = entry.now(found);
+            let (mut past, place) = entry.now(found);
+            past.breaker.tripped |= heeds;
             let sure = if resumed { place } else { Place::default() };
             let disk = found.or(Some(entry.disk));
             covered.push((state::name(target.path()), found, past.done || !sure.is_start()));

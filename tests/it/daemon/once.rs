@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use martlet_tests::command::martlet;
-use martlet_tests::daemon::{Running, conf};
+use martlet_tests::daemon::{Running, conf, in_own_etc};
 use martlet_tests::damage;
 use martlet_tests::fixtures::named;
 use martlet_tests::tree::Tree;
@@ -140,6 +140,41 @@ fn devices_and_partitions_are_named_by_any_bytes() {
         let (code, _, said) = once(&[OsStr::new("--partition"), OsStr::new(no_name)]);
         assert!(code == Some(1) && said.contains("not the name of a partition"), "{said}");
     }
+}
+
+#[test]
+fn a_single_pass_moves_nothing_where_the_daemons_breaker_has_tripped() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let hurt = |device: &str, name: &str| {
+        let placed = tree.add_as(device, named("small"), "AUTH_a", name);
+        damage::write_at(&placed.db(), 0, &damage::junk(100, 7));
+        placed.dir
+    };
+    // Three may be moved of so small a device.
+    let dirs = ["one", "two", "three", "four", "five"].map(|name| hurt("sda", name));
+    let left = || dirs.iter().filter(|it| it.exists()).count();
+    let conf = conf(dir.path(), tree.devices(), "interval = 0\nlog_level = INFO");
+    let mut daemon = Running::start(&conf);
+    daemon.until("Container audit pass completed");
+    assert_eq!((daemon.end().1.code(), left()), (Some(0), 2));
+    let other = hurt("sdb", "six");
+    let partition = dirs.iter().find(|it| it.exists()).and_then(|it| it.ancestors().nth(2));
+    let partition = partition.and_then(Path::file_name).and_then(OsStr::to_str).expect("text");
+    for words in [&["once", "--partition", partition][..], &["once"]] {
+        let said = run(words, &conf);
+        assert_eq!((said.status.code(), left()), (Some(2), 2), "{words:?}");
+        let said = text(&said.stderr);
+        assert_eq!(said.matches("nothing more is moved on ").count(), 1, "{said}");
+    }
+    assert!(!other.exists(), "another device has its own breaker");
+    let swift = dir.path().join("swift-container-auditor");
+    std::os::unix::fs::symlink(martlet(), &swift).expect("a link");
+    if let Some(mut own) = in_own_etc(dir.path(), &swift) {
+        let ended = own.arg(&conf).arg("once").status().expect("it runs");
+        assert_eq!((ended.code(), left()), (Some(0), 2));
+    }
+    std::fs::remove_dir_all(dir.path().join("state")).expect("what the daemon kept");
+    assert_eq!((run(&["once", "-q"], &conf).status.code(), left()), (Some(2), 0));
 }
 
 #[test]
