@@ -20,6 +20,7 @@ use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
 use martlet_platform_linux::error::Error;
 use martlet_platform_linux::event::say;
 use martlet_platform_linux::hands::Target;
+use martlet_platform_linux::instance;
 use martlet_platform_linux::logging::Shown;
 use martlet_platform_linux::mount;
 use martlet_platform_linux::privilege;
@@ -111,8 +112,7 @@ pub(crate) fn once(asked: &Once) -> Result<ExitCode, String> {
         // A dry run is nobody's pass: dashboards do not hear of it.
         recon: (!asked.dry_run).then_some(recon),
         statsd: if asked.dry_run { None } else { settings::statsd(&settings, seed()) },
-        // Beside a daemon the file is that daemon's.
-        metrics: settings.metrics_path.filter(|_| findings.is_some()),
+        metrics: metrics_file(&settings, &file, findings.is_some()).filter(|_| !asked.dry_run),
         findings,
     };
     pass.run(&view, blocked)
@@ -153,6 +153,15 @@ pub(crate) fn keeping(place: &Path, file: &Path) -> Result<Arc<Findings>, String
     let findings = Findings::of_a_pass(place, file).map_err(|error| error.to_string())?;
     let left = "the daemon of this conf runs, or another pass, and does that";
     findings.map(Arc::new).ok_or_else(|| left.to_owned())
+}
+
+/// Where a single pass writes its metrics, and whether it `keeps` its findings. Beside a daemon the file is
+/// that daemon's, and beside another pass that pass's.
+pub(crate) fn metrics_file(settings: &Settings, conf: &Path, keeps: bool) -> Option<PathBuf> {
+    let place = settings.state_path.as_deref();
+    let file = settings.metrics_path.clone()?;
+    let is_others = place.is_some() && !keeps;
+    (!is_others && instance::holder(conf, &instance::places(place)).is_none()).then_some(file)
 }
 
 /// Audits the hash directory at `path` deeply where it lies, out of the tree, and says what it is.

@@ -156,8 +156,11 @@ impl Daemon {
         };
         let coverage = (mode == Mode::Forever)
             .then(|| Arc::new(Coverages::new(place, &start.conf, wanted(&core))));
-        let metrics = settings.metrics_path.as_deref();
-        let metrics = metrics.map(|file| metrics::shared(file, coverage.as_ref()));
+        let metrics = match mode {
+            Mode::Forever => settings.metrics_path.clone(),
+            Mode::Once => audit::metrics_file(&settings, &start.conf, findings.is_some()),
+        };
+        let metrics = metrics.map(|file| metrics::shared(&file, coverage.as_ref()));
         let drive = Arc::new(match coverage {
             Some(coverage) => drive.covering(coverage),
             None => drive,

@@ -178,6 +178,31 @@ fn a_single_pass_moves_nothing_where_the_daemons_breaker_has_tripped() {
 }
 
 #[test]
+fn a_single_pass_beside_a_daemon_that_found_nothing_leaves_its_metrics() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let _sound = tree.add("sda", named("small"));
+    let file = dir.path().join("martlet.prom");
+    for state in [dir.path().join("state").display().to_string(), String::new()] {
+        // Before its first pass a daemon writes none: whatever is there is not its own.
+        let more = format!("interval = 100000\nmetrics_path = {}", file.display());
+        let conf = conf(dir.path(), tree.devices(), &format!("{more}\nstate_path = {state}"));
+        let mut daemon = Running::start(&conf);
+        daemon.until_status(": resting: ");
+        let pass = |more: &[&str]| {
+            let said = run(&[&["once", "-q"], more].concat(), &conf);
+            assert_eq!(said.status.code(), Some(0), "{}", text(&said.stderr));
+            file.exists()
+        };
+        assert!(!pass(&[]), "the file is the daemon's");
+        assert!(daemon.end().1.success());
+        let _its_last_words = std::fs::remove_file(&file);
+        assert!(!pass(&["--dry-run"]), "a dry run is nobody's pass");
+        assert!(pass(&[]), "alone it writes its own");
+        std::fs::remove_file(&file).expect("it is there");
+    }
+}
+
+#[test]
 fn a_place_that_takes_no_findings_costs_one_line() {
     let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
     let _sound = tree.add("sda", named("small"));

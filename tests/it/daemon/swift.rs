@@ -3,9 +3,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use martlet_platform_linux::state::findings::Findings;
 use martlet_tests::command::martlet;
 use martlet_tests::daemon::{Running, conf, in_own_etc};
-use martlet_tests::fixtures::manifest;
+use martlet_tests::fixtures::{manifest, named};
 use martlet_tests::tree::Tree;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -139,6 +140,24 @@ fn a_second_daemon_of_a_conf_does_not_start() {
     assert!(status.success());
     let mut third = Running::start(&conf);
     third.until_status(": resting: ");
+}
+
+#[test]
+fn a_single_pass_leaves_the_metrics_to_who_keeps_the_findings() {
+    let (tree, dir) = (Tree::new(), TempDir::new().expect("a folder"));
+    let _sound = tree.add("sda", named("small"));
+    let file = dir.path().join("martlet.prom");
+    let more = format!("metrics_path = {}", file.display());
+    let conf = conf(dir.path(), tree.devices(), &more);
+    let Some(mut pass) = in_own_etc(dir.path(), &link(&dir)) else { return };
+    pass.arg(&conf).arg("once");
+    let other = Findings::of_a_pass(&dir.path().join("state"), &conf).expect("a place");
+    let other = other.expect("nobody else keeps them");
+    assert!(pass.status().expect("it runs").success());
+    assert!(!file.exists(), "the file is the other's");
+    drop(other);
+    assert!(pass.status().expect("it runs").success());
+    assert!(file.exists(), "alone it writes its own");
 }
 
 #[test]
