@@ -31,8 +31,9 @@ use crate::exit;
 use crate::metrics;
 use crate::settings;
 
-/// What a reload changes; all else needs a restart.
-const RELOADED: [&str; 15] = [
+/// What a reload changes; all else needs a restart. `log_name` changes for the log alone: metrics keep the
+/// names that they had.
+const RELOADED: [&str; 16] = [
     "interval",
     "containers_per_second",
     "quarantine",
@@ -44,6 +45,7 @@ const RELOADED: [&str; 15] = [
     "log_name",
     "log_facility",
     "log_level",
+    "log_max_line_length",
     "log_address",
     "log_udp_host",
     "log_udp_port",

@@ -172,11 +172,15 @@ fn a_reload_takes_a_good_conf_and_leaves_a_bad_one() {
     let said = daemon.until("Conf not reloaded: ");
     assert!(said.contains("interval = often"), "{said}");
     daemon.until_status(": resting: ");
-    // The new interval holds for the rest in progress; lanes need a restart.
-    let _same_path = conf(dir.path(), tree.devices(), "interval = 0\nlanes = 2");
+    // The new interval holds for the rest in progress, and what the log is like for its next line. Lanes and
+    // metrics need a restart.
+    let more = "interval = 0\nlanes = 2\nlog_statsd_metric_prefix = x";
+    let more = format!("{more}\nlog_name = other\nlog_max_line_length = 500");
+    let _same_path = conf(dir.path(), tree.devices(), &more);
     daemon.send(Signal::SIGHUP);
     daemon.until("Conf reloaded");
     let late = daemon.until("These options need a restart: ");
-    assert!(late.ends_with(": lanes"), "{late}");
+    assert!(late.starts_with("other: "), "{late}");
+    assert!(late.ends_with(": log_statsd_metric_prefix, lanes"), "{late}");
     daemon.until("Begin container audit pass.");
 }
