@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use martlet_core::audit::{Audited, Ended};
+use martlet_core::audit::{Audited, Ended, Fate};
 use martlet_core::tally::Totals;
 use martlet_core::time::Mono;
 use martlet_core::verdict::{FindingCode, Verdict};
@@ -62,6 +62,9 @@ impl Summary {
         next: impl Fn(FindingCode) -> &'static str,
     ) {
         self.totals.count(audited.judged.verdict);
+        if audited.fate == Fate::Moved {
+            self.totals.moved += 1;
+        }
         if self.slowest.as_ref().is_none_or(|(slowest, _)| *slowest < audited.took) {
             self.slowest = Some((audited.took, name()));
         }
@@ -185,4 +188,32 @@ fn read_bytes() -> Option<(u64, u64)> {
         line.trim().parse().ok()
     };
     Some((field("rchar:")?, field("read_bytes:")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use martlet_core::audit::{Depth, Device};
+    use martlet_core::path::DbPath;
+    use martlet_core::verdict::{Counts, Judged};
+
+    #[test]
+    fn a_pass_that_is_stopped_tells_what_it_moved() {
+        let mut summary = Summary::new(clock::mono());
+        let judged = Judged::plain(Verdict::Damaged, Counts::Failed);
+        for fate in [Fate::Moved, Fate::Left, Fate::Moved, Fate::Held, Fate::NotMoved(1)] {
+            let audited = Audited {
+                path: &DbPath::EMPTY,
+                device: Device(0),
+                judged: &judged,
+                depth: Depth::Stat,
+                took: Duration::ZERO,
+                fate,
+            };
+            summary.audited(&audited, String::new, None, |code| code.advice().next);
+        }
+        let text = summary.text(None, true);
+        assert!(text.contains("stopped before the end"), "{text}");
+        assert!(text.contains("  2  moved to quarantine"), "{text}");
+    }
 }
