@@ -56,7 +56,10 @@ fn show(asked: &Show) -> Result<ExitCode, String> {
     let found = one(&load(&asked.conf)?, &asked.what)?;
     if !asked.json {
         let conf = quoted(asked.conf.as_os_str().as_bytes());
-        output::print(found.told(&conf), ExitCode::SUCCESS)?;
+        let printed = output::print(found.told(&conf), ExitCode::SUCCESS)?;
+        if printed != ExitCode::SUCCESS {
+            return Ok(printed); // nobody is left to audit it for
+        }
     }
     audit::look(&found.entry.path(), asked.json)
 }
@@ -168,16 +171,18 @@ fn purge(asked: &Purge) -> Result<ExitCode, String> {
     if !asked.yes && !agreed(&found)? {
         return output::print(["nothing removed".to_owned()], ExitCode::SUCCESS);
     }
+    // Who has left wanted it removed all the same, and does not get to know of all of it.
+    let mut printed = ExitCode::SUCCESS;
     for it in &found {
         match quarantined::purge(&it.entry) {
-            Ok(()) => drop(output::print([format!("removed {}", it.line())], ExitCode::SUCCESS)?),
+            Ok(()) => printed = output::print([format!("removed {}", it.line())], printed)?,
             Err(error) => {
                 whole = false;
                 let _closed = writeln!(io::stderr().lock(), "{error}");
             }
         }
     }
-    Ok(code(whole))
+    Ok(if printed == ExitCode::SUCCESS { code(whole) } else { printed })
 }
 
 /// Asks a person.

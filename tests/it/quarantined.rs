@@ -259,3 +259,21 @@ fn removing_is_asked_for_and_takes_what_was_listed_only() {
     let (code, text) = said(&node.run("purge", &["--older-than", "0s", "--yes"].map(OsStr::new)));
     assert!(code == Some(3) && text.contains("is not mounted"), "{text}");
 }
+
+#[test]
+fn lines_that_nobody_takes_are_no_success() {
+    let node = Node::new();
+    let dirs = ["four", "five"].map(|name| node.moved_by_swift(name, str::to_owned).1);
+    let unread = |what: &str, words: &[&OsStr]| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(martlet());
+        command.args(["quarantine", what]).arg(&node.conf).args(words).stdout(writer);
+        let (code, said) = said(&command.output().expect("the command runs"));
+        assert_eq!((code, &*said), (Some(1), ""), "{what}");
+    };
+    unread("show", &[dirs[0].as_os_str()]);
+    let [yes, older, now] = ["--yes", "--older-than", "0s"].map(OsStr::new);
+    unread("purge", &[yes, older, now]);
+    assert!(dirs.iter().all(|dir| !dir.exists()), "it is removed for all that");
+}
