@@ -16,11 +16,7 @@ pub(crate) fn line(audited: &Audited<'_>, said: &Said<'_>) -> String {
     let bytes = said.whole(audited.path);
     let path = std::path::absolute(Path::new(OsStr::from_bytes(&bytes)))
         .map_or_else(|_| bytes.to_vec(), |path| path.as_os_str().as_bytes().to_vec());
-    object.insert("path".into(), String::from_utf8_lossy(&path).into());
-    if std::str::from_utf8(&path).is_err() {
-        let hex = path.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        object.insert("path_hex".into(), hex.into());
-    }
+    insert_path(&mut object, &path);
     // Read from the whole path: what was asked for may be less, or a tree's own name.
     let place = DbPath::new(&path);
     let place = Some(place.place()).filter(|place| place.datadir == DATADIR);
@@ -52,6 +48,25 @@ pub(crate) fn line(audited: &Audited<'_>, said: &Said<'_>) -> String {
         object.insert("moved_to".into(), text(moved.to.as_os_str().as_bytes()));
     }
     Json::Object(object).to_string()
+}
+
+/// The object of these `others` about what lies at `path`.
+pub(crate) fn about(path: &[u8], others: Json) -> String {
+    let mut object = Map::new();
+    insert_path(&mut object, path);
+    if let Json::Object(others) = others {
+        object.extend(others);
+    }
+    Json::Object(object).to_string()
+}
+
+/// Adds `path`, and beside it `path_hex` if that is no text.
+fn insert_path(object: &mut Map<String, Json>, path: &[u8]) {
+    object.insert("path".into(), text(path));
+    if std::str::from_utf8(path).is_err() {
+        let hex = path.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        object.insert("path_hex".into(), hex.into());
+    }
 }
 
 fn text(bytes: &[u8]) -> Json {

@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::args::daemon::List;
 use crate::exit::DAMAGE;
 use crate::word::quoted;
-use crate::{output, span};
+use crate::{json, output, span};
 
 /// `martlet list`.
 pub(crate) fn show(asked: &List) -> Result<ExitCode, String> {
@@ -93,8 +93,7 @@ fn object(finding: &Finding, conf: &str) -> String {
         Action::Moved(to) => ("moved", Some(text(to.as_os_str().as_bytes()))),
         Action::Left(why) => ("left", Some(why.clone())),
     };
-    json!({
-        "path": text(finding.path.as_os_str().as_bytes()),
+    let others = json!({
         "device": text(finding.device.as_bytes()),
         "account": finding.account.as_deref().map(text),
         "container": finding.container.as_deref().map(text),
@@ -107,8 +106,8 @@ fn object(finding: &Finding, conf: &str) -> String {
         "action_detail": to,
         "next": next(finding),
         "command": command(finding, conf),
-    })
-    .to_string()
+    });
+    json::about(finding.path.as_os_str().as_bytes(), others)
 }
 
 /// Somebody put it back or took it away, which the next pass will see.

@@ -25,7 +25,7 @@ use crate::args::quarantine::{List, Purge, Restore, Show, What};
 use crate::exit::INCOMPLETE;
 use crate::span::{self, Bytes};
 use crate::word::quoted;
-use crate::{audit, output};
+use crate::{audit, json, output};
 
 /// A directory of a quarantine, and whose it is.
 struct Found {
@@ -295,8 +295,7 @@ impl Found {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let device = self.entry.device.file_name().unwrap_or(OsStr::new("")).as_bytes();
         let hash = self.entry.hash().map(|hash| text(&hex(hash)));
-        json!({
-            "path": text(self.entry.path().as_os_str().as_bytes()),
+        let others = json!({
             "device": text(device),
             "hash": hash,
             "account": self.names.as_ref().map(|names| text(&names.0)),
@@ -304,8 +303,8 @@ impl Found {
             "since": self.entry.since.as_secs(),
             "bytes": self.entry.bytes,
             "databases": self.entry.databases.iter().map(|it| text(it.as_bytes())).collect::<Vec<_>>(),
-        })
-        .to_string()
+        });
+        json::about(self.entry.path().as_os_str().as_bytes(), others)
     }
 
     /// What a person wants to know before anything is done with it.

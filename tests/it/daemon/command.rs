@@ -2,7 +2,6 @@
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -198,18 +197,6 @@ fn json_is_one_object_a_database() {
     });
     assert_eq!(found["findings"], json!([finding]));
     assert_eq!((&found["account"], &found["counts"]), (&Value::Null, &json!("failed")));
-}
-
-#[test]
-fn a_path_that_is_no_text_is_told_in_hexadecimal_digits_too() {
-    let tree = Tree::new();
-    let placed = tree.add("sda", named("small"));
-    let path = placed.dir.join(OsStr::from_bytes(b"caf\xe9.db"));
-    fs::rename(placed.db(), &path).expect("a new name");
-    let said = run(&[OsStr::new("check"), OsStr::new("--json"), placed.dir.as_os_str()]);
-    let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
-    assert!(found["path"].as_str().is_some_and(|it| it.ends_with("caf\u{fffd}.db")), "{found}");
-    assert!(found["path_hex"].as_str().is_some_and(|it| it.ends_with("636166e92e6462")), "{found}");
 }
 
 #[test]

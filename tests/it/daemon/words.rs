@@ -73,6 +73,37 @@ fn a_copy_outside_of_the_tree_is_in_no_wrong_place() {
     assert_eq!((&found["device"], &found["partition"]), (&Value::Null, &Value::Null));
 }
 
+#[test]
+fn a_path_that_is_no_text_is_told_in_hexadecimal_digits_too() {
+    let run = |words: &[&str], what: &Path| {
+        Command::new(martlet()).args(words).arg(what).output().expect("it runs")
+    };
+    let tree = Tree::new();
+    let placed = tree.add("sda", named("small"));
+    let path = placed.dir.join(OsStr::from_bytes(b"caf\xe9.db"));
+    fs::rename(placed.db(), &path).expect("a new name");
+    let said = run(&["check", "--json"], &placed.dir);
+    let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
+    assert!(found["path"].as_str().is_some_and(|it| it.ends_with("caf\u{fffd}.db")), "{found}");
+    assert!(found["path_hex"].as_str().is_some_and(|it| it.ends_with("636166e92e6462")), "{found}");
+
+    let dir = TempDir::new().expect("a folder");
+    let conf = conf(dir.path(), tree.devices(), "quarantine = false");
+    damage::truncate(&path, 0);
+    let aside = tree.devices().join("sda/quarantined/containers");
+    fs::create_dir_all(aside.join(OsStr::from_bytes(b"caf\xe9.db"))).expect("made");
+    assert_eq!(run(&["once"], &conf).status.code(), Some(2));
+    for words in [&["list"][..], &["quarantine", "list"]] {
+        let said = run(&[words, &["--json"]].concat(), &conf);
+        let found: Value = serde_json::from_slice(&said.stdout).expect("one object");
+        assert!(
+            found["path_hex"].as_str().is_some_and(|it| it.ends_with("636166e92e6462")),
+            "{found}"
+        );
+        assert!(found["device"] == "sda" && found["account"].is_null(), "{found}");
+    }
+}
+
 /// What a shell makes of a printed command: its exit code, and all that it says.
 fn as_typed(command: &str) -> (Option<i32>, String) {
     let own = martlet().parent().expect("it has one").to_owned();
