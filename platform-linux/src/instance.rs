@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{error, fmt};
 
+use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 
 /// The right to be the daemon of a conf, held until it is dropped.
@@ -72,13 +73,20 @@ pub fn places(state_path: Option<&Path>) -> Vec<PathBuf> {
 /// Takes the right to be the daemon of `conf`, in the first of `places` that can be written to.
 ///
 /// A lock found in a place that can only be read counts as well: root's daemon is in an ordinary
-/// user's way. Places that are missing are made, for this user alone.
+/// user's way. So does one in a later place, where a daemon had to go that may write less. Of two that
+/// start at the same moment in two places neither may. Places that are missing are made, for this user
+/// alone.
 pub fn claim(conf: &Path, places: &[PathBuf]) -> Result<Instance, InstanceError> {
     let name = name(conf);
     let mut refused = Vec::new();
-    for place in places {
+    let mut places = places.iter();
+    while let Some(place) = places.next() {
         match claim_in(place, &name) {
-            Ok(instance) => return Ok(instance),
+            Ok(instance) => {
+                // A place that is named twice has this process's own lock.
+                let other = holders(&name, places.as_slice()).find(|it| *it != std::process::id());
+                return other.map_or(Ok(instance), |pid| Err(InstanceError::Running(Some(pid))));
+            }
             Err(Refusal::Running(pid)) => return Err(InstanceError::Running(pid)),
             Err(Refusal::Place(error)) => refused.push((place.clone(), error)),
         }
@@ -90,10 +98,16 @@ pub fn claim(conf: &Path, places: &[PathBuf]) -> Result<Instance, InstanceError>
 /// to hold it for a moment would keep a daemon from starting.
 #[must_use]
 pub fn holder(conf: &Path, places: &[PathBuf]) -> Option<u32> {
-    let name = name(conf);
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    places.iter().find_map(|place| {
-        let file = File::open(place.join(&name)).ok()?;
+    holders(&name(conf), places).next()
+}
+
+/// The processes that hold the lock of this name, by place. What a stranger may have put there says
+/// nothing.
+fn holders(name: &str, places: &[PathBuf]) -> impl Iterator<Item = u32> {
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    places.iter().filter_map(move |place| {
+        own_among_strangers(place).ok()?;
+        let file = open(&place.join(name)).ok()?;
         let inode = format!(":{}", file.metadata().ok()?.ino());
         let mut text = String::new();
         file.take(PID_MAX).read_to_string(&mut text).ok()?;
@@ -107,6 +121,16 @@ pub fn holder(conf: &Path, places: &[PathBuf]) -> Option<u32> {
         });
         pid.parse().ok().filter(|_| is_held)
     })
+}
+
+/// Opens a lock's file to read it. A FIFO is not waited for, and a link not followed.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::other(format!("{} is not a file", path.display())))
 }
 
 /// Why one place did not do.
@@ -129,10 +153,10 @@ fn claim_in(place: &Path, name: &str) -> Result<Instance, Refusal> {
     for _ in 0..REOPEN_MAX {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o644);
-        options.custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits());
+        options.custom_flags(OFlag::O_NOFOLLOW.bits());
         let (mut file, writable) = match options.open(&path) {
             Ok(file) => (file, Ok(())),
-            Err(error) => match File::open(&path) {
+            Err(error) => match open(&path) {
                 Ok(file) => (file, Err(error)),
                 Err(_) => return Err(error.into()),
             },

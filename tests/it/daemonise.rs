@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::slice::from_ref;
 
-use martlet_platform_linux::instance::{InstanceError, claim};
+use martlet_platform_linux::instance::{InstanceError, claim, holder};
+use martlet_tests::damage;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, geteuid};
 use tempfile::TempDir;
@@ -214,6 +215,50 @@ fn a_place_that_takes_no_file_leads_to_the_next() {
     let said = error.to_string();
     assert!(said.starts_with("cannot make sure that no other daemon runs: "), "{said}");
     assert!(said.ends_with("below-a-file: Not a directory (os error 20)"), "{said}");
+}
+
+#[test]
+fn a_daemon_in_another_place_is_found() {
+    let folder = TempDir::new().expect("a folder");
+    let conf = folder.path().join("container-server.conf");
+    fs::write(&conf, "").expect("a conf");
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let text = |path: &Path| path.to_str().expect("text").to_owned();
+    // It may not write to the first place, as a user may not where root may.
+    let (mut other, mut printed) = start(&["claim", &text(&conf), &text(&second)]);
+    line(&mut printed);
+    let error = claim(&conf, &[first.clone(), second.clone()]).expect_err("it runs");
+    assert_eq!(error.to_string(), format!("already running as {}", other.id()));
+    other.kill().expect("it is killed");
+    other.wait().expect("it ends");
+    let instance = claim(&conf, &[first.clone(), second.clone(), first.clone()]);
+    let instance = instance.expect("a place that is named twice is in nobody's way");
+    assert_eq!(instance.path().parent(), Some(&*first));
+}
+
+#[test]
+fn a_stranger_cannot_lie_about_a_daemon() {
+    let folder = TempDir::new().expect("a folder");
+    let conf = folder.path().join("container-server.conf");
+    fs::write(&conf, "").expect("a conf");
+    let own = folder.path().join("own");
+    let instance = claim(&conf, from_ref(&own)).expect("an own folder");
+    let held = |place: &Path| holder(&conf, from_ref(&place.to_owned()));
+    assert_eq!(held(&own), Some(std::process::id()));
+    let shared = folder.path().join("tmp");
+    fs::create_dir(&shared).expect("a shared folder");
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o1777)).expect("like /tmp");
+    let place = shared.join("martlet-0");
+    symlink(&own, &place).expect("a stranger's link");
+    assert_eq!(held(&place), None, "a link to a place");
+    fs::remove_file(&place).expect("the link goes");
+    fs::create_dir(&place).expect("a folder");
+    let file = place.join(instance.path().file_name().expect("it has a name"));
+    symlink(instance.path(), &file).expect("a link");
+    assert_eq!(held(&place), None, "a link to a lock");
+    fs::remove_file(&file).expect("the link goes");
+    damage::fifo(&file);
+    assert_eq!(held(&place), None, "a FIFO is not waited for");
 }
 
 #[test]
