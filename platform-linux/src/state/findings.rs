@@ -2,11 +2,12 @@
 //!
 //! The daemon writes it, at most once a minute, while something changes, and a single pass does where
 //! no daemon runs: a lock beside it lets one of them at a time. [`read`] reads it without either. A file of a later major version is set aside by a daemon that does not understand it.
+mod bytes;
 mod words;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, Write};
+
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +15,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use martlet_core::audit::{Audited, Fate};
 use martlet_core::check::Cell;
-use martlet_core::cursor::{Bad, NAME_MAX};
+use martlet_core::cursor::NAME_MAX;
 pub use martlet_core::findings::Closed;
-use martlet_core::findings::{
-    DeviceKey, ENTRY_MAX, Entry, HEAD_BYTES, Head, Key, LEFT_OUT_BYTES, Ledger, LeftOut, Noted,
-    Row, Sight,
-};
+use martlet_core::findings::{DeviceKey, Key, Ledger, Noted, Row, Sight};
 use martlet_core::time::Wall;
 use martlet_core::verdict::{FindingCode, Verdict};
 
+use self::bytes::write;
 use self::words::Words;
-use super::file::{Kept, read_whole};
+use super::file::Kept;
 use crate::clock;
 use crate::error::Error;
 use crate::quarantine::Moved;
@@ -293,46 +292,6 @@ pub fn read(place: &Path, conf: &Path) -> Result<Option<List>, Error> {
 }
 
 impl Inner {
-    fn read(file: &mut File) -> io::Result<Result<Self, Bad>> {
-        let mut file = io::BufReader::new(file);
-        let mut head = [0; HEAD_BYTES];
-        if let Err(bad) = read_whole(&mut file, &mut head, Bad::Foreign)? {
-            return Ok(Err(bad));
-        }
-        let head = match Head::decode(&head) {
-            Ok(head) => head,
-            Err(bad) => return Ok(Err(bad)),
-        };
-        let mut inner = Self::default();
-        let mut book = Box::<Book>::default();
-        book.restore_head(&head);
-        let mut bytes = [0; ENTRY_MAX];
-        for number in 0..head.entries {
-            match read_entry(&mut file, number, &mut bytes)? {
-                Ok(entry) if book.restore(entry.row) => inner.words.push(Words::from(&entry)),
-                // A later version may keep more of them.
-                Ok(Entry { row, .. }) if row.closed.is_none() => {
-                    let Row { key, device, pass, depth, .. } = row;
-                    book.restore_left_out(LeftOut { key, device, pass, depth });
-                }
-                Ok(_) => {}
-                Err(bad) => return Ok(Err(bad)),
-            }
-        }
-        for number in 0..head.left_out {
-            let mut bytes = [0; LEFT_OUT_BYTES];
-            if let Err(bad) = read_whole(&mut file, &mut bytes, Bad::Torn)? {
-                return Ok(Err(bad));
-            }
-            match LeftOut::decode(&bytes, number) {
-                Ok(left_out) => book.restore_left_out(left_out),
-                Err(bad) => return Ok(Err(bad)),
-            }
-        }
-        inner.book = Some(book);
-        Ok(Ok(inner))
-    }
-
     fn adopt(&mut self, there: Self) {
         let (Some(book), Some(other)) = (&mut self.book, there.book) else { return };
         for (row, words) in other.rows().iter().zip(there.words) {
@@ -356,38 +315,4 @@ impl Inner {
             findings: rows.map(|(row, words)| words.finding(row)).collect(),
         }
     }
-}
-
-fn read_entry<'a>(
-    file: &mut impl io::Read,
-    number: u32,
-    bytes: &'a mut [u8; ENTRY_MAX],
-) -> io::Result<Result<Entry<'a>, Bad>> {
-    let mut len = [0; 4];
-    if let Err(bad) = read_whole(file, &mut len, Bad::Torn)? {
-        return Ok(Err(bad));
-    }
-    let whole = match Entry::len_of(len) {
-        Ok(whole) => whole,
-        Err(bad) => return Ok(Err(bad)),
-    };
-    bytes[..4].copy_from_slice(&len);
-    if let Err(bad) = read_whole(file, &mut bytes[4..whole], Bad::Torn)? {
-        return Ok(Err(bad));
-    }
-    Ok(Entry::decode(&bytes[..whole], number))
-}
-
-fn write(book: &Book, words: &[Words], out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&book.head().encode())?;
-    let mut bytes = [0; ENTRY_MAX];
-    for ((row, words), number) in book.rows().iter().zip(words).zip(0..) {
-        // Every text was cut to what an entry has room for.
-        let len = words.entry(row).encode(number, &mut bytes).unwrap_or(0);
-        out.write_all(&bytes[..len])?;
-    }
-    for (left_out, number) in book.left_out().iter().zip(0..) {
-        out.write_all(&left_out.encode(number))?;
-    }
-    Ok(())
 }
