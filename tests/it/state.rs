@@ -2,6 +2,7 @@
 
 mod coverage;
 mod findings;
+mod slow;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -126,11 +126,12 @@ impl<const LANES: usize> Drive<LANES> {
         }
         if let Some(coverage) = &self.coverage {
             say_overdue(coverage, &targets);
-            if !coverage.save(head.pass, turns) {
-                return;
-            }
         }
-        store.save(&Saved { head, entries });
+        drop(targets); // a pass that begins would wait for them, and all who ask behind it
+        let covers = self.coverage.as_ref().is_none_or(|it| it.save(head.pass, turns));
+        if covers {
+            store.save(&Saved { head, entries });
+        }
     }
 
     /// What is kept of devices that are not listed.

@@ -55,9 +55,10 @@ impl<const LANES: usize> Drive<LANES> {
     #[must_use]
     pub fn standing(&self) -> Standing {
         let targets = self.targets();
+        // Before the auditor's lock, for which all lanes would wait.
+        let ages = self.coverage.as_ref().map(|coverage| coverage.ages()).unwrap_or_default();
         let (now, auditor) = (clock::now(), self.lock());
         let kept = self.kept();
-        let ages = self.coverage.as_ref().map(|coverage| coverage.ages()).unwrap_or_default();
         let lanes = u8::try_from(LANES).unwrap_or(u8::MAX);
         let lanes: Vec<_> = (0..lanes)
             .map(|lane| {

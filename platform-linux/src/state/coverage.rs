@@ -79,6 +79,25 @@ impl Inner {
         Self { own, pass, ended, spent, turns, wanted: Wanted::default(), rows, away }
     }
 
+    /// All of it, as it stands in the file.
+    fn bytes(&self, spent: Option<Duration>, turns: Turns, now: Now) -> Vec<u8> {
+        let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
+        let head = Head {
+            entries: count(self.rows.len() + self.away.len()),
+            pass: self.pass,
+            ended: self.ended,
+            spent,
+            time: self.own.kept(now),
+            turns,
+            away: count(self.away.len()),
+        };
+        let mut bytes = Vec::from(head.encode());
+        for (row, number) in self.rows.iter().chain(&self.away).zip(0..) {
+            bytes.extend_from_slice(&row.encode(number));
+        }
+        bytes
+    }
+
     fn ages(&self, now: Now) -> Vec<Ages> {
         let (now, wanted) = (self.moment(now), self.wanted);
         let rows = self.rows.iter().filter_map(|row| {
@@ -95,6 +114,7 @@ impl Inner {
 /// The coverage of a node.
 #[derive(Debug)]
 pub struct Coverages {
+    /// Never held while the disk is asked: each audit takes it.
     inner: Mutex<Inner>,
     file: Option<Kept>,
 }
@@ -222,29 +242,12 @@ impl Coverages {
     }
 
     /// Saves it, beside a cursor that says `spent` of the pass in progress. `turns` are those of the
-    /// pass. False if it could not be saved, which is said once, until it can be.
+    /// pass. False if it could not be saved, which is said once, until it can be. One saves at a time, and
+    /// whoever audits or asks meanwhile does not wait for the disk.
     pub fn save(&self, spent: Option<Duration>, turns: Turns) -> bool {
         let Some(file) = &self.file else { return true };
-        let inner = self.lock();
-        let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
-        let head = Head {
-            entries: count(inner.rows.len() + inner.away.len()),
-            pass: inner.pass,
-            ended: inner.ended,
-            spent,
-            time: inner.own.kept(clock::now()),
-            turns,
-            away: count(inner.away.len()),
-        };
-        file.save("a restart will begin the pass anew", |out| {
-            out.write_all(&head.encode())?;
-            inner
-                .rows
-                .iter()
-                .chain(&inner.away)
-                .zip(0..)
-                .try_for_each(|(it, at)| out.write_all(&it.encode(at)))
-        })
+        let text = self.lock().bytes(spent, turns, clock::now());
+        file.save("a restart will begin the pass anew", |out| out.write_all(&text))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -21,7 +21,7 @@ use martlet_core::findings::{DeviceKey, Key, Ledger, Noted, Row, Sight};
 use martlet_core::time::Wall;
 use martlet_core::verdict::{FindingCode, Verdict};
 
-use self::bytes::write;
+use self::bytes::bytes;
 use self::words::Words;
 use super::file::Kept;
 use crate::clock;
@@ -96,14 +96,24 @@ struct Inner {
     resumed: bool,
     /// Of the row of the same number.
     words: Vec<Words>,
+}
+
+/// Who writes the file. One has the turn until it is written: an older text never replaces a newer one.
+#[derive(Debug, Default)]
+struct Writer {
     /// The file tells no more than is known here: it was read, and is no one else's.
-    own: bool,
+    owns: bool,
+    /// What was taken to be written was not.
+    owes: bool,
 }
 
 /// What was found on a node.
 #[derive(Debug)]
 pub struct Findings {
+    /// Never held while the disk is asked.
     inner: Mutex<Inner>,
+    /// Locked before what is found.
+    writer: Mutex<Writer>,
     /// There is anything that a sound database could close: the usual audit asks no more than this.
     any: AtomicBool,
     file: Option<Kept>,
@@ -139,7 +149,7 @@ impl Findings {
     fn of(file: Option<Kept>) -> Self {
         let inner = file.as_ref().and_then(|file| file.load(Inner::read)).unwrap_or_default();
         let any = AtomicBool::new(!inner.is_empty());
-        Self { inner: Mutex::new(inner), any, file }
+        Self { inner: Mutex::new(inner), writer: Mutex::default(), any, file }
     }
 
     /// A pass begins, or, `resumed`, goes on that a restart broke off.
@@ -213,30 +223,32 @@ impl Findings {
         }
     }
 
-    /// Saves it, if it has changed since. That this cannot be done is said once, until it can be.
+    /// Saves it, if it has changed since. That this cannot be done is said once, until it can be. Whoever
+    /// notes or asks meanwhile does not wait for the disk.
     pub fn save(&self) {
         let Some(file) = &self.file else { return };
-        let mut inner = self.lock();
-        if !inner.book.as_ref().is_some_and(|book| book.has_changed()) {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.lock().has_changed() && !writer.owes {
             return;
         }
-        let claimed = file.claim();
-        if matches!(claimed, Ok(true)) && !inner.own {
-            // A single pass may have kept its own meanwhile, or the disk gives what it did not give.
-            let there = if file.tells_more() { file.again(Inner::read) } else { None };
-            if let Some(there) = there {
-                inner.adopt(there);
-            }
-            inner.own = true;
+        match file.claim() {
+            Ok(true) => self.own(file, &mut writer),
+            Ok(false) => return,
+            Err(error) => return file.cannot(&error, LOSS),
         }
-        let Inner { book: Some(book), words, .. } = &mut *inner else { return };
-        match claimed {
-            // What could not be written has still changed.
-            Ok(true) if file.save(LOSS, |out| write(book, words, out)) => {
-                let _written = book.take_changed();
-            }
-            Ok(true | false) => {}
-            Err(error) => file.cannot(&error, LOSS),
+        let Some(text) = self.lock().take() else { return };
+        // What could not be written is still owed.
+        writer.owes = !file.save(LOSS, |out| out.write_all(&text));
+    }
+
+    /// Adds what the file tells more, the first time: a single pass may have kept its own meanwhile, or the
+    /// disk gives what it did not give.
+    fn own(&self, file: &Kept, writer: &mut Writer) {
+        if std::mem::replace(&mut writer.owns, true) || !file.tells_more() {
+            return;
+        }
+        if let Some(there) = file.again(Inner::read) {
+            self.lock().adopt(there);
         }
     }
 
@@ -300,6 +312,17 @@ impl Inner {
             }
         }
         other.left_out().iter().for_each(|it| book.adopt_left_out(*it));
+    }
+
+    fn has_changed(&self) -> bool {
+        self.book.as_ref().is_some_and(|book| book.has_changed())
+    }
+
+    /// All of it, to be written: from now on it has not changed.
+    fn take(&mut self) -> Option<Vec<u8>> {
+        let book = self.book.as_mut()?;
+        let _to_be_written = book.take_changed();
+        Some(bytes(book, &self.words))
     }
 
     fn is_empty(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The bytes of the findings' file: how it is read, and how it is written.
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 
 use martlet_core::cursor::Bad;
 use martlet_core::findings::{ENTRY_MAX, Entry, HEAD_BYTES, Head, LEFT_OUT_BYTES, LeftOut, Row};
@@ -71,16 +71,17 @@ fn read_entry<'a>(
     Ok(Entry::decode(&bytes[..whole], number))
 }
 
-pub(super) fn write(book: &Book, words: &[Words], out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&book.head().encode())?;
+/// All that is known, as it stands in the file. In memory first: a disk is never waited for under a lock.
+pub(super) fn bytes(book: &Book, words: &[Words]) -> Vec<u8> {
+    let mut out = Vec::from(book.head().encode());
     let mut bytes = [0; ENTRY_MAX];
     for ((row, words), number) in book.rows().iter().zip(words).zip(0..) {
         // Every text was cut to what an entry has room for.
         let len = words.entry(row).encode(number, &mut bytes).unwrap_or(0);
-        out.write_all(&bytes[..len])?;
+        out.extend_from_slice(&bytes[..len]);
     }
     for (left_out, number) in book.left_out().iter().zip(0..) {
-        out.write_all(&left_out.encode(number))?;
+        out.extend_from_slice(&left_out.encode(number));
     }
-    Ok(())
+    out
 }
