@@ -76,6 +76,14 @@ fn stalled(device: &Path, stall: Stall) {
                 format_args!("{device}: has not answered since {since}; what works on it waits");
             say_of(Event::DeviceStalled, &fields, words);
         }
+        Stall::HoldsAll(span) => {
+            let since = Date(status::before(span));
+            let words = format_args!(
+                "{device}: has not answered since {since} to a look before or after a pass; \
+                 all lanes wait"
+            );
+            say_of(Event::DeviceStalled, &fields, words);
+        }
         Stall::Over(span) => {
             let words = format_args!("{device}: answers again, after {} s", span.as_secs());
             say_of(Event::DeviceAnswers, &fields, words);

@@ -48,23 +48,29 @@ impl DeviceDir {
 /// Every name in the devices directory, in no order and [`DEVICES_MAX`] at most: files too, as in
 /// Swift. That it is not there is an error; in Swift it is an empty pass.
 pub fn devices(root: &Path, mount_check: bool) -> Result<Vec<DeviceDir>, Error> {
-    devices_again(root, mount_check, &[])
+    devices_again(root, mount_check, &[], &|_| ())
 }
 
-/// The same, without a look into those that are `known`: they are listed as they were.
+/// The same, without a look into those that are `known`: they are listed as they were. `looks` is told of
+/// what is looked at, before it is: a look may not come back.
 pub(crate) fn devices_again(
     root: &Path,
     mount_check: bool,
     known: &[&DeviceDir],
+    looks: &dyn Fn(&Path),
 ) -> Result<Vec<DeviceDir>, Error> {
+    looks(root);
     let list = |error| Error::new("list", root, error);
     let mut devices = Vec::new();
     for name in names(root).map_err(list)?.take(DEVICES_MAX) {
         let name = name.map_err(list)?;
         let path = root.join(name);
         let is_it = known.iter().find(|it| it.path == path);
-        let found = is_it.map_or_else(|| DeviceDir::new(path, mount_check), |it| (*it).clone());
-        devices.push(found);
+        let look = || {
+            looks(&path);
+            DeviceDir::new(path.clone(), mount_check)
+        };
+        devices.push(is_it.map_or_else(look, |it| (*it).clone()));
     }
     Ok(devices)
 }
@@ -142,7 +148,11 @@ mod tests {
         for name in ["sda", "sdb"] {
             fs::create_dir(root.path().join(name)).expect("made");
         }
-        let listed = devices_again(root.path(), false, &[&known, &gone]).expect("it is there");
+        let looked = std::cell::RefCell::new(Vec::new());
+        let looks = |path: &Path| looked.borrow_mut().push(path.to_owned());
+        let listed = devices_again(root.path(), false, &[&known, &gone], &looks);
+        let listed = listed.expect("it is there");
+        assert_eq!(looked.into_inner(), [root.path().to_owned(), root.path().join("sdb")]);
         assert!(listed.len() == 2 && listed.contains(&known), "{listed:?}");
         assert!(listed.iter().all(|it| it.path == known.path || it.disk != 4711), "{listed:?}");
     }

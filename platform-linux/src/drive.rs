@@ -126,6 +126,7 @@ pub struct Drive<const LANES: usize> {
     watchdog: Arc<Watchdog>,
     begun: Arc<stall::Begun<LANES>>,
     walks: Walks<LANES>,
+    looks: stall::Looks,
     /// What a deep look needs of this process.
     process: Around,
 }
@@ -159,6 +160,7 @@ impl<const LANES: usize> Drive<LANES> {
             watchdog: Arc::default(),
             begun: Arc::new(stall::Begun::new()),
             walks: Walks::new(),
+            looks: stall::Looks::default(),
         }
     }
 
@@ -319,6 +321,9 @@ impl<const LANES: usize> Drive<LANES> {
         hands: &Hands,
         say: &(dyn Fn(&Said<'_>) + Sync),
     ) {
+        if let (Report::Ended(_), Some(findings)) = (report, &self.findings) {
+            self.whole(findings);
+        }
         let targets = self.targets();
         let place = match (report, &self.ground) {
             (Report::Hit(Floor::Devices, _), Ground::Devices { root, .. }) => root.as_path(),

@@ -120,7 +120,7 @@ impl Node {
     fn watch(&self) {
         let hear = |device: &Path, stall| {
             self.facts.add(match stall {
-                Stall::Lasts(_) => Fact::Stalled(device.to_owned()),
+                Stall::Lasts(_) | Stall::HoldsAll(_) => Fact::Stalled(device.to_owned()),
                 Stall::Over(_) => Fact::Answers(device.to_owned()),
             });
         };

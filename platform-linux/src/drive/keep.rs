@@ -151,8 +151,11 @@ impl<const LANES: usize> Drive<LANES> {
                 let known = Known { device, names: hands.names(), moved: hands.moved() };
                 findings.note(audited, &known);
             }
-            Report::Ended(_) => self.whole(targets, findings),
-            Report::Hit(..) | Report::Tripped(_) | Report::Window(_) | Report::Leaving(_) => {}
+            Report::Ended(_)
+            | Report::Hit(..)
+            | Report::Tripped(_)
+            | Report::Window(_)
+            | Report::Leaving(_) => {}
         }
     }
 
@@ -182,13 +185,19 @@ impl<const LANES: usize> Drive<LANES> {
     }
 
     /// A pass has ended: tells which devices were seen whole. One that is away may look like an empty one.
-    fn whole(&self, targets: &[Arc<Target>], findings: &Findings) {
-        let held = self.held(targets);
+    /// No lock is held while it is looked at.
+    pub(super) fn whole(&self, findings: &Findings) {
+        let targets = self.targets().clone();
+        let held = self.held(&targets);
         for (target, (_, past)) in targets.iter().zip(self.pasts()) {
             // A part of a device is not all of it, and a disk that does not answer is not asked.
             let Some(device) = target.as_device() else { continue };
             let is_held = held.iter().any(|it| Arc::ptr_eq(it, target));
-            if !past.done || is_held || !device.is_there() {
+            if !past.done || is_held {
+                continue;
+            }
+            self.looks.at(target.path());
+            if !device.is_there() {
                 continue;
             }
             if !past.skipped {
@@ -196,6 +205,7 @@ impl<const LANES: usize> Drive<LANES> {
             }
             findings.look_aside(target.path());
         }
+        self.looks.end();
     }
 
     /// What is known of each device of the pass.
@@ -223,7 +233,7 @@ impl<const LANES: usize> Drive<LANES> {
         let (targets, result) = match &self.ground {
             Ground::Named(targets) => (targets.clone(), Ok(())),
             Ground::Devices { root, mount_check } => {
-                match devices_again(root, *mount_check, &known) {
+                match devices_again(root, *mount_check, &known, &|path| self.looks.at(path)) {
                     Ok(found) => (found.into_iter().map(Target::Device).collect(), Ok(())),
                     Err(error) => (Vec::new(), Err(error.errno())),
                 }
@@ -234,14 +244,16 @@ impl<const LANES: usize> Drive<LANES> {
             .iter()
             .map(|it| {
                 let is_held = known.iter().any(|known| known.path == it.path());
-                let looks = self.store.is_some() && !is_held;
-                (
-                    it.disk(),
-                    looks.then(|| state::disk(it.path())).flatten(),
-                    self.heeds(it.device()),
-                )
+                let heeds = self.heeds(it.device());
+                if is_held {
+                    return (it.disk(), None, heeds);
+                }
+                self.looks.at(it.path());
+                let disk = self.store.as_ref().and_then(|_| state::disk(it.path()));
+                (it.disk(), disk, heeds)
             })
             .collect();
+        self.looks.end();
         let mut listed = self.targets.write().unwrap_or_else(PoisonError::into_inner);
         let mut auditor = self.lock();
         let mut kept = self.kept();

@@ -3,8 +3,8 @@
 //! A lane whose device does not answer cannot say so itself: another thread watches, and has the others
 //! go on without it.
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use martlet_core::audit::{Auditor, Lane, Order};
@@ -17,8 +17,10 @@ use crate::deep::{Around, Progress};
 /// What became of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stall {
-    /// It has not answered for so long.
+    /// It has not answered for so long. One lane waits for it.
     Lasts(Duration),
+    /// The same, to a look before a pass or after it: all lanes wait for it.
+    HoldsAll(Duration),
     /// It answers again, after so long at least.
     Over(Duration),
 }
@@ -48,10 +50,36 @@ impl<const LANES: usize> Begun<LANES> {
     }
 }
 
-/// A lane that waits for its device, and since when.
+/// The path that is looked at before a pass or after it, and since when: one lane does so, and the others
+/// wait for it.
+#[derive(Debug, Default)]
+pub(super) struct Looks(Mutex<Option<(PathBuf, Mono)>>);
+
+impl Looks {
+    pub(super) fn at(&self, path: &Path) {
+        self.set(Some((path.to_owned(), clock::mono())));
+    }
+
+    pub(super) fn end(&self) {
+        self.set(None);
+    }
+
+    /// What has been looked at for so long or longer.
+    pub(super) fn longer(&self, after: Duration, now: Mono) -> Option<(PathBuf, Mono)> {
+        let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        looks.filter(|(_, since)| after <= now.since(*since))
+    }
+
+    fn set(&self, looks: Option<(PathBuf, Mono)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = looks;
+    }
+}
+
+/// Who waits for a device, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Waits {
-    lane: Lane,
+    /// The lane that works on it; none if all wait for a look at it.
+    lane: Option<Lane>,
     path: PathBuf,
     since: Mono,
 }
@@ -79,34 +107,49 @@ impl<const LANES: usize> Drive<LANES> {
         let mut auditor = self.lock();
         while !self.is_stopped() {
             let now = clock::mono();
+            // Whoever begins a pass wakes all, before the first device is looked at.
             let resting = auditor.rests(now).is_some() && known.is_empty();
             let until = if resting { Mono::FAR } else { now.after(after / 2) };
             auditor = clock::wait(&self.wake, auditor, until);
             let now = clock::mono();
-            let lanes = (0..u8::try_from(LANES).unwrap_or(u8::MAX)).map(Lane);
-            let stalled: Vec<Waits> = lanes
-                .filter_map(|lane| {
-                    let (_, doing) = auditor.doing(lane, now);
-                    let since = self.begun.since(lane)?;
-                    let stalled = doing.is_of_device() && after <= now.since(since);
-                    let target = self.walks.of(lane).filter(|_| stalled)?;
-                    Some(Waits { lane, path: target.path().to_owned(), since })
-                })
-                .collect();
+            let stalled = self.stalled(&auditor, after, now);
             drop(auditor);
             tick();
             for Waits { path, since, .. } in known.iter().filter(|it| !stalled.contains(it)) {
                 hear(path, Stall::Over(now.since(*since)));
             }
-            for Waits { path, since, .. } in stalled.iter().filter(|it| !known.contains(it)) {
-                hear(path, Stall::Lasts(now.since(*since)));
+            for Waits { lane, path, since } in stalled.iter().filter(|it| !known.contains(it)) {
+                let span = now.since(*since);
+                hear(path, lane.map_or(Stall::HoldsAll(span), |_| Stall::Lasts(span)));
             }
             known = stalled;
             auditor = self.lock();
             for Waits { lane, since, .. } in &known {
-                self.go_on_without(&mut auditor, *lane, *since);
+                if let Some(lane) = lane {
+                    self.go_on_without(&mut auditor, *lane, *since);
+                }
             }
         }
+    }
+
+    /// Who has waited for so long.
+    fn stalled(
+        &self,
+        auditor: &Auditor<LANES, DEVICES_MAX>,
+        after: Duration,
+        now: Mono,
+    ) -> Vec<Waits> {
+        let lanes = (0..u8::try_from(LANES).unwrap_or(u8::MAX)).map(Lane);
+        let stalled = lanes.filter_map(|lane| {
+            let (_, doing) = auditor.doing(lane, now);
+            let since = self.begun.since(lane)?;
+            let stalled = doing.is_of_device() && after <= now.since(since);
+            let target = self.walks.of(lane).filter(|_| stalled)?;
+            Some(Waits { lane: Some(lane), path: target.path().to_owned(), since })
+        });
+        let looks = self.looks.longer(after, now);
+        let looks = looks.map(|(path, since)| Waits { lane: None, path, since });
+        stalled.chain(looks).collect()
     }
 
     /// Has the other lanes go on without one, if there are others and it is still at the same step.
@@ -116,5 +159,53 @@ impl<const LANES: usize> Drive<LANES> {
             self.watchdog.give_up(lane);
             self.wake.notify_all();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Ground;
+    use super::*;
+    use crate::devices::DeviceDir;
+    use crate::hands::Target;
+    use martlet_core::audit::{Conf, Mode};
+    use martlet_core::breaker::Limits;
+    use martlet_core::due::DeepConf;
+    use std::sync::mpsc;
+
+    const CONF: Conf = Conf {
+        mode: Mode::Forever,
+        interval: Duration::ZERO,
+        spacing: Duration::ZERO,
+        quarantine: false,
+        breaker: Limits { databases: 0, share: 0 },
+        deep: DeepConf {
+            which: martlet_core::due::Which::Never,
+            bytes_per_second: 0,
+            hold: Duration::ZERO,
+        },
+        hash: None,
+    };
+
+    #[test]
+    fn a_look_between_two_passes_that_does_not_come_back_is_named_until_it_does() {
+        let path = Path::new("/srv/node/sda");
+        let device = DeviceDir { path: path.to_owned(), mount_check: false, disk: 1 };
+        let ground = Ground::Named(vec![Target::Device(device)]);
+        let drive: Drive<2> = Drive::new(&CONF, ground, false, 1);
+        let (say, hear) = mpsc::channel();
+        drive.looks.at(path);
+        std::thread::scope(|threads| {
+            let (drive, after) = (&drive, Duration::from_millis(10));
+            let tell = move |path: &Path, stall| say.send((path.to_owned(), stall)).expect("heard");
+            threads.spawn(move || drive.watch(after, &tell, &|| {}));
+            let held = hear.recv_timeout(Duration::from_secs(60));
+            drive.looks.end();
+            let over = hear.recv_timeout(Duration::from_secs(60));
+            drive.order(Order::Stop);
+            let [held, over] = [held, over].map(|it| it.expect("it is told"));
+            assert!(held.0 == path && matches!(held.1, Stall::HoldsAll(_)), "{held:?}");
+            assert!(over.0 == path && matches!(over.1, Stall::Over(_)), "{over:?}");
+        });
     }
 }

@@ -59,6 +59,7 @@ impl<const LANES: usize> Drive<LANES> {
         let ages = self.coverage.as_ref().map(|coverage| coverage.ages()).unwrap_or_default();
         let (now, auditor) = (clock::now(), self.lock());
         let kept = self.kept();
+        let looks = self.looks.longer(STALLED_AFTER, now.mono);
         let lanes = u8::try_from(LANES).unwrap_or(u8::MAX);
         let lanes: Vec<_> = (0..lanes)
             .map(|lane| {
@@ -80,12 +81,14 @@ impl<const LANES: usize> Drive<LANES> {
                     *device == Some(Device(row))
                         || missed.as_ref().is_some_and(|it| it.path() == target.path())
                 });
+                let looks = looks.as_ref().filter(|(path, _)| path == target.path());
+                let looks = looks.map(|(_, since)| now.mono.since(*since));
                 Some(DeviceStanding {
                     name: target.path().file_name().unwrap_or_default().to_owned(),
                     share: if past.done { WHOLE } else { share.min(WHOLE) },
                     past,
                     doing: at.map(|lane| lane.2),
-                    stalled: at.and_then(|lane| lane.3),
+                    stalled: at.and_then(|lane| lane.3).or(looks),
                     ages: ages.get(usize::from(row)).cloned(),
                 })
             })

@@ -17,7 +17,7 @@ use martlet_core::audit::{Audited, Fate};
 use martlet_core::check::Cell;
 use martlet_core::cursor::NAME_MAX;
 pub use martlet_core::findings::Closed;
-use martlet_core::findings::{DeviceKey, Key, Ledger, Noted, Row, Sight};
+use martlet_core::findings::{DeviceKey, Key, Ledger, Noted, Sight};
 use martlet_core::time::Wall;
 use martlet_core::verdict::{FindingCode, Verdict};
 
@@ -208,17 +208,13 @@ impl Findings {
 
     /// Looks whether what was moved aside on this device, which is there, still lies in the quarantine.
     pub fn look_aside(&self, device: &Path) {
-        let Inner { book: Some(book), words, .. } = &mut *self.lock() else { return };
         let device = DeviceKey::of(name(device));
-        for (row, words) in words.iter().enumerate() {
-            let waits = |it: &&Row| it.moved && it.closed.is_none() && it.device == device;
-            let place = Path::new(OsStr::from_bytes(&words.action));
-            // What cannot be seen for another reason may still be there.
-            let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-            if book.rows().get(row).as_ref().is_some_and(waits)
-                && place.symlink_metadata().as_ref().is_err_and(gone)
-            {
-                book.purged(clock::wall(), row);
+        let lie = self.lock().aside(device);
+        // What cannot be seen for another reason may still be there.
+        let gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        for (row, place) in lie {
+            if place.symlink_metadata().is_err_and(gone) {
+                self.lock().purged(row, device, &place);
             }
         }
     }
@@ -312,6 +308,28 @@ impl Inner {
             }
         }
         other.left_out().iter().for_each(|it| book.adopt_left_out(*it));
+    }
+
+    /// What was moved aside on a device and is open: its row, and where it lies.
+    fn aside(&self, device: DeviceKey) -> Vec<(usize, PathBuf)> {
+        let place = |row| Some((row, self.place(row, device)?.to_owned()));
+        (0..self.words.len()).filter_map(place).collect()
+    }
+
+    fn place(&self, row: usize, device: DeviceKey) -> Option<&Path> {
+        let found = self.book.as_ref()?.rows().get(row)?;
+        let waits = found.moved && found.closed.is_none() && found.device == device;
+        let place = Path::new(OsStr::from_bytes(&self.words.get(row)?.action));
+        waits.then_some(place)
+    }
+
+    /// What was moved to this place is not there any more; meanwhile its row may have become another's.
+    fn purged(&mut self, row: usize, device: DeviceKey, place: &Path) {
+        if self.place(row, device) == Some(place)
+            && let Some(book) = &mut self.book
+        {
+            book.purged(clock::wall(), row);
+        }
     }
 
     fn has_changed(&self) -> bool {
