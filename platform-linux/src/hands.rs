@@ -152,6 +152,7 @@ impl Hands {
             self.walking = Some(device);
             self.handed = false;
             self.file = None;
+            self.reader.begin();
             match target {
                 Target::Device(dir) if from.is_start() => self.walker.begin(dir),
                 Target::Device(dir) => self.walker.begin_at(dir, position(from)),
@@ -351,4 +352,35 @@ fn identity(path: &Path) -> io::Result<Identity> {
     let dir = std::fs::File::open(path.parent().unwrap_or(Path::new(".")))?;
     let name = path.file_name().unwrap_or_default().as_bytes();
     Ok(Identity::at(std::os::fd::AsFd::as_fd(&dir), name)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::{LESSONS_MAX, Untaught};
+    use std::os::fd::AsFd;
+    use std::sync::{Arc, atomic::AtomicBool};
+
+    #[test]
+    fn each_walk_has_its_lessons() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("a.db");
+        std::fs::write(&path, "no database").expect("written");
+        let dir = std::fs::File::open(place.path()).expect("opened");
+        let stop = Arc::new(AtomicBool::new(false));
+        let conf = CheckConf { may_recover: false, stop: Arc::clone(&stop) };
+        let mut hands = Hands::new(conf, deep::Around::of(stop));
+        let target = Target::Below(place.path().to_owned(), Floor::Hash);
+        for _pass in 0..2 {
+            let _item = hands.walk(Device(0), &target, &Place::default());
+            for _ in 0..LESSONS_MAX {
+                let lesson = hands.reader.teach(dir.as_fd(), b"a", &path);
+                assert!(!matches!(lesson, Ok(()) | Err(Untaught::Full)), "{lesson:?}");
+            }
+            let _item = hands.walk(Device(0), &target, &Place::default());
+            let lesson = hands.reader.teach(dir.as_fd(), b"a", &path);
+            assert!(matches!(lesson, Err(Untaught::Full)), "the same walk: {lesson:?}");
+            hands.end_walk();
+        }
+    }
 }

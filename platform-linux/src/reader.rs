@@ -21,7 +21,7 @@ pub use crate::teach::Untaught;
 /// four.
 pub const VARIANTS_MAX: usize = 6;
 
-/// Attempts at teaching that may come to nothing, so that a tree of strangers costs little.
+/// Attempts at teaching in a walk that may come to nothing, so that a tree of strangers costs little.
 pub const LESSONS_MAX: u32 = 64;
 
 /// Overflow pages read at once: the chain of a row written in one piece lies in a row.
@@ -39,7 +39,7 @@ pub struct Peek(OwnedFd);
 pub struct Reader {
     /// The one that fitted last stands first.
     variants: Vec<Box<Schema>>,
-    /// Failed attempts left.
+    /// Failed attempts left in this walk.
     lessons: u32,
     page1: Box<[u8]>,
     /// As many bytes as the variant with the most asks for.
@@ -164,7 +164,20 @@ impl Reader {
         if VARIANTS_MAX <= self.variants.len() || self.lessons == 0 {
             return Err(Untaught::Full);
         }
-        self.lessons -= 1;
+        let taught = self.learn(dir, hash, path);
+        if taught.as_ref().is_err_and(|why| !why.is_momentary()) {
+            self.lessons -= 1;
+        }
+        taught
+    }
+
+    /// A walk begins, with as many lessons as any: what the last one met may be gone, and a release of Swift
+    /// brings a schema that is worth them.
+    pub fn begin(&mut self) {
+        self.lessons = LESSONS_MAX;
+    }
+
+    fn learn(&mut self, dir: BorrowedFd<'_>, hash: &[u8], path: &Path) -> Result<(), Untaught> {
         let name = Name::new(hash, b".db").ok_or(Untaught::Rule(Rule::Name))?;
         let peek = self.open(dir, name.as_bytes()).map_err(Untaught::Rule)?;
         for side in [&b".db-journal"[..], b".db-wal"] {
@@ -176,7 +189,6 @@ impl Reader {
         }
         let mut schema = Box::new(Schema::EMPTY);
         teach::learn(&peek.0, path, &mut schema)?;
-        self.lessons += 1;
         self.pages.resize(self.pages.len().max(schema.run_bytes()), 0);
         self.variants.insert(0, schema);
         Ok(())

@@ -55,7 +55,7 @@ const PROGRESS_MAX: u32 = 1000;
 /// Why a schema was not learnt.
 #[derive(Debug)]
 pub enum Untaught {
-    /// There are enough variants, or too many attempts came to nothing.
+    /// There are enough variants, or too many attempts of this walk came to nothing.
     Full,
     /// The database is not in an ordinary state, or could not be read.
     Rule(Rule),
@@ -71,6 +71,23 @@ pub enum Untaught {
     Names,
     /// The path leads to another file.
     Moved,
+}
+
+impl Untaught {
+    /// Whether it says nothing of the schema: somebody was at the database just then. Such an attempt ends
+    /// before SQLite is asked, so it costs little.
+    pub(crate) const fn is_momentary(&self) -> bool {
+        match self {
+            Self::Rule(rule) => matches!(rule, Rule::Locked | Rule::Journal),
+            Self::Moved => true,
+            Self::Full
+            | Self::Refusal(_)
+            | Self::Sqlite(_)
+            | Self::Rows
+            | Self::Program
+            | Self::Names => false,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Untaught {

@@ -94,8 +94,20 @@ fn variants_and_lessons_are_bounded() {
 
     let mut reader = Reader::new();
     let (_tree, dir, _db) = altered(&view("LEFT JOIN", "JOIN"));
-    for _ in 0..LESSONS_MAX {
-        assert_eq!(teach(&mut reader, &dir), Err("Program".to_owned()));
+    let (_sound, ordinary, db) = altered("");
+    let journal = db.with_extension("db-journal");
+    for _walk in 0..2 {
+        reader.begin();
+        std::fs::write(&journal, b"of a writer").expect("written");
+        for _ in 0..LESSONS_MAX {
+            let busy = teach(&mut reader, &ordinary);
+            assert_eq!(busy, Err("Rule(Journal)".to_owned()), "that costs no lesson");
+            assert_eq!(teach(&mut reader, &dir), Err("Program".to_owned()));
+        }
+        std::fs::remove_file(&journal).expect("removed");
+        assert_eq!(teach(&mut reader, &dir), Err("Full".to_owned()));
+        assert_eq!(teach(&mut reader, &ordinary), Err("Full".to_owned()));
     }
-    assert_eq!(teach(&mut reader, &dir), Err("Full".to_owned()));
+    reader.begin();
+    assert_eq!(teach(&mut reader, &ordinary), Ok(()), "another walk may learn it");
 }
