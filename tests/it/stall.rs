@@ -1,4 +1,6 @@
 //! A device that does not answer holds its own lane, and is named; passes go on without it.
+mod hang;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
