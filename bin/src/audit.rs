@@ -14,6 +14,7 @@ use martlet_core::due::{DeepConf, Which};
 use martlet_core::event::Event;
 use martlet_core::walk::Floor;
 use martlet_platform_linux::conf::{self, Settings};
+use martlet_platform_linux::deep::{Around, Progress};
 use martlet_platform_linux::drive::{Drive, Ground, LANES_MAX, Said};
 use martlet_platform_linux::event::say;
 use martlet_platform_linux::hands::Target;
@@ -229,7 +230,10 @@ impl Pass {
             None => drive,
         };
         let seen = Arc::clone(view);
-        let drive = drive.telling(Arc::new(move |progress| seen.digging(progress)));
+        let drive = {
+            let tell = Arc::new(move |progress: Progress| seen.digging(progress));
+            drive.digging(|around| Around { tell, ..around })
+        };
         let drive = Arc::new(match &self.findings {
             Some(findings) => drive.finding(Arc::clone(findings)),
             None => drive,

@@ -32,7 +32,7 @@ pub use self::standing::{DeviceStanding, Standing, parts};
 use self::walk::Walks;
 use crate::check::CheckConf;
 use crate::clock;
-use crate::deep::{Around, Progress};
+use crate::deep::Around;
 use crate::error::Error;
 use crate::hands::{Hands, Target};
 use crate::quarantine::Moved;
@@ -170,10 +170,10 @@ impl<const LANES: usize> Drive<LANES> {
         Self { watchdog: Arc::new(watchdog), ..self }
     }
 
-    /// The same, telling how far each deep look has come, from the thread that makes it.
+    /// The same, with something else around its deep looks: who hears how far one has come, or a clock.
     #[must_use]
-    pub fn telling(self, tell: Arc<dyn Fn(Progress) + Send + Sync>) -> Self {
-        let process = Around { tell, ..self.process };
+    pub fn digging(self, with: impl FnOnce(Around) -> Around) -> Self {
+        let process = with(self.process);
         Self { process, ..self }
     }
 

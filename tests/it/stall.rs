@@ -9,6 +9,7 @@ use martlet_core::audit::{Conf, Doing, Mode, Order, Report};
 use martlet_core::breaker::Limits;
 use martlet_core::due::{DeepConf, Which};
 use martlet_platform_linux::clock;
+use martlet_platform_linux::deep::Around;
 use martlet_platform_linux::devices::DeviceDir;
 use martlet_platform_linux::drive::{DeviceStanding, Drive, Ground, Stall, wanted};
 use martlet_platform_linux::hands::Target;
@@ -102,7 +103,8 @@ impl Node {
         };
         let coverage = Arc::new(Coverages::new(None, Path::new("/etc/a.conf"), wanted(&CONF)));
         let drive: Drive<2> = Drive::new(&CONF, Ground::Named(vec![one.0, two.0]), false, 1);
-        let drive = drive.telling(Arc::new(tell)).covering(Arc::clone(&coverage));
+        let drive = drive.digging(|around| Around { tell: Arc::new(tell), ..around });
+        let drive = drive.covering(Arc::clone(&coverage));
         Self { facts: Arc::default(), held, drive, coverage, paths: [one.1, two.1], _tree: tree }
     }
 

@@ -244,13 +244,12 @@ impl<const LANES: usize> Drive<LANES> {
             .iter()
             .map(|it| {
                 let is_held = known.iter().any(|known| known.path == it.path());
-                let heeds = self.heeds(it.device());
                 if is_held {
-                    return (it.disk(), None, heeds);
+                    return (it.disk(), None, false);
                 }
                 self.looks.at(it.path());
                 let disk = self.store.as_ref().and_then(|_| state::disk(it.path()));
-                (it.disk(), disk, heeds)
+                (it.disk(), disk, self.heeds(it.device()))
             })
             .collect();
         self.looks.end();
