@@ -258,6 +258,7 @@ mod tests {
         theirs.write_all(b"status\n").expect("asked");
         let long = || "x".repeat(16 << 20);
         let served = thread::spawn(move || answer(&ours, patience, &mut |_| long()));
+        theirs.set_read_timeout(Some(ANSWER_PATIENCE)).expect("set");
         let mut piece = vec![0; 1 << 18];
         while matches!(theirs.read(&mut piece), Ok(1..)) {
             thread::park_timeout(pause);

@@ -108,7 +108,8 @@ impl<const LANES: usize> Drive<LANES> {
         while !self.is_stopped() {
             let now = clock::mono();
             // Whoever begins a pass wakes all, before the first device is looked at.
-            let resting = auditor.rests(now).is_some() && known.is_empty();
+            let looks = self.looks.longer(Duration::ZERO, now).is_some();
+            let resting = auditor.rests(now).is_some() && known.is_empty() && !looks;
             let until = if resting { Mono::FAR } else { now.after(after / 2) };
             auditor = clock::wait(&self.wake, auditor, until);
             let now = clock::mono();
