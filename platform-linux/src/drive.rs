@@ -376,3 +376,19 @@ impl<const LANES: usize> Drive<LANES> {
 fn auditor<const LANES: usize>(conf: &Conf, seed: u64) -> Box<Mutex<Auditor<LANES, DEVICES_MAX>>> {
     Box::new(Mutex::new(Auditor::new(conf, clock::now(), seed)))
 }
+
+/// A daemon's conf that asks for nothing but passes.
+#[cfg(test)]
+const PASSES: Conf = Conf {
+    mode: martlet_core::audit::Mode::Forever,
+    interval: Duration::ZERO,
+    spacing: Duration::ZERO,
+    quarantine: false,
+    breaker: martlet_core::breaker::Limits { databases: 0, share: 0 },
+    deep: martlet_core::due::DeepConf {
+        which: martlet_core::due::Which::Never,
+        bytes_per_second: 0,
+        hold: Duration::ZERO,
+    },
+    hash: None,
+};

@@ -6,7 +6,6 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use martlet_core::audit::{Conf, Doing, Mode, Order, Report};
-use martlet_core::breaker::Limits;
 use martlet_core::due::{DeepConf, Which};
 use martlet_platform_linux::clock;
 use martlet_platform_linux::deep::Around;
@@ -16,17 +15,14 @@ use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::state::coverage::Coverages;
 use martlet_tests::daemon::PATIENCE;
 use martlet_tests::fixtures::named;
+use martlet_tests::one_pass::one_pass;
 use martlet_tests::tree::Tree;
 
-const CONF: Conf = Conf {
-    mode: Mode::Forever,
-    interval: Duration::ZERO,
-    spacing: Duration::ZERO,
-    quarantine: false,
-    breaker: Limits { databases: 0, share: 0 },
-    hash: None,
-    deep: DeepConf { which: Which::All, bytes_per_second: 0, hold: Duration::ZERO },
-};
+/// Passes without end, each with a deep audit of every database.
+fn conf() -> Conf {
+    let deep = DeepConf { which: Which::All, ..DeepConf::default() };
+    Conf { mode: Mode::Forever, deep, ..one_pass() }
+}
 
 /// How long a step lasts that is no answer any more: long enough for a slow machine's own.
 const AFTER: Duration = Duration::from_secs(1);
@@ -101,8 +97,8 @@ impl Node {
                 }
             }
         };
-        let coverage = Arc::new(Coverages::new(None, Path::new("/etc/a.conf"), wanted(&CONF)));
-        let drive: Drive<2> = Drive::new(&CONF, Ground::Named(vec![one.0, two.0]), false, 1);
+        let coverage = Arc::new(Coverages::new(None, Path::new("/etc/a.conf"), wanted(&conf())));
+        let drive: Drive<2> = Drive::new(&conf(), Ground::Named(vec![one.0, two.0]), false, 1);
         let drive = drive.digging(|around| Around { tell: Arc::new(tell), ..around });
         let drive = drive.covering(Arc::clone(&coverage));
         Self { facts: Arc::default(), held, drive, coverage, paths: [one.1, two.1], _tree: tree }

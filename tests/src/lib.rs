@@ -15,6 +15,7 @@ pub mod differences;
 pub mod fixtures;
 pub mod image;
 pub mod mutate;
+pub mod one_pass;
 pub mod scenarios;
 pub mod snapshot;
 pub mod tree;

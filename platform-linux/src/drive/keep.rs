@@ -326,7 +326,6 @@ fn say_overdue(coverage: &Coverages, targets: &[Arc<Target>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use martlet_core::audit::Mode;
     use std::sync::mpsc;
     use std::time::Duration;
 
@@ -337,17 +336,8 @@ mod tests {
         let sda = cursor::Name::from_slice(b"sda").expect("short");
         let entries = vec![Entry { name: sda, ..Entry::default() }];
         store().save(&Saved { entries, ..Saved::default() });
-        let conf = Conf {
-            mode: Mode::Forever,
-            interval: Duration::ZERO,
-            spacing: Duration::ZERO,
-            quarantine: false,
-            breaker: martlet_core::breaker::Limits { databases: 0, share: 0 },
-            deep: martlet_core::due::DeepConf::default(),
-            hash: None,
-        };
         let ground = Ground::Named(Vec::new());
-        let drive: Drive<1> = Drive::new(&conf, ground, false, 1).keeping(store());
+        let drive: Drive<1> = Drive::new(&super::super::PASSES, ground, false, 1).keeping(store());
         let (say, hear) = mpsc::channel();
         std::thread::scope(|threads| {
             let turn = drive.store.as_ref().map(Store::turn);

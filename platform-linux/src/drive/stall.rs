@@ -165,35 +165,18 @@ impl<const LANES: usize> Drive<LANES> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Ground;
+    use super::super::{Ground, PASSES};
     use super::*;
     use crate::devices::DeviceDir;
     use crate::hands::Target;
-    use martlet_core::audit::{Conf, Mode};
-    use martlet_core::breaker::Limits;
-    use martlet_core::due::DeepConf;
     use std::sync::mpsc;
-
-    const CONF: Conf = Conf {
-        mode: Mode::Forever,
-        interval: Duration::ZERO,
-        spacing: Duration::ZERO,
-        quarantine: false,
-        breaker: Limits { databases: 0, share: 0 },
-        deep: DeepConf {
-            which: martlet_core::due::Which::Never,
-            bytes_per_second: 0,
-            hold: Duration::ZERO,
-        },
-        hash: None,
-    };
 
     #[test]
     fn a_look_between_two_passes_that_does_not_come_back_is_named_until_it_does() {
         let path = Path::new("/srv/node/sda");
         let device = DeviceDir { path: path.to_owned(), mount_check: false, disk: 1 };
         let ground = Ground::Named(vec![Target::Device(device)]);
-        let drive: Drive<2> = Drive::new(&CONF, ground, false, 1);
+        let drive: Drive<2> = Drive::new(&PASSES, ground, false, 1);
         let (say, hear) = mpsc::channel();
         drive.looks.at(path);
         std::thread::scope(|threads| {

@@ -6,7 +6,6 @@ mod bytes;
 mod words;
 
 use std::ffi::{OsStr, OsString};
-
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{HOLD, beside_a_writer};
-use martlet_core::audit::{Conf, Mode, Order, Report};
-use martlet_core::breaker::Limits;
+use martlet_core::audit::{Conf, Order, Report};
 use martlet_core::due::{DeepConf, Which};
 use martlet_core::time::Mono;
 use martlet_core::verdict::Verdict;
@@ -15,18 +14,11 @@ use martlet_platform_linux::drive::{Drive, Ground};
 use martlet_platform_linux::hands::Target;
 use martlet_platform_linux::watchdog::Watchdog;
 use martlet_tests::fixtures::named;
+use martlet_tests::one_pass::one_pass;
 use martlet_tests::tree::Tree;
 
 fn conf(which: Which) -> Conf {
-    Conf {
-        mode: Mode::Once,
-        interval: Duration::ZERO,
-        spacing: Duration::ZERO,
-        quarantine: false,
-        breaker: Limits { databases: 0, share: 0 },
-        hash: None,
-        deep: DeepConf { which, bytes_per_second: 0, hold: Duration::ZERO },
-    }
+    Conf { deep: DeepConf { which, ..DeepConf::default() }, ..one_pass() }
 }
 
 /// How often one pass over one database feeds a watchdog that takes all it is given, and how often

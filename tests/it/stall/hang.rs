@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use super::{AFTER, CONF};
+use super::{AFTER, conf};
 use crate::mount::with_own_mounts;
 use martlet_core::audit::{Order, Report};
 use martlet_platform_linux::drive::{Drive, Ground, Said, Stall};
@@ -47,7 +47,7 @@ fn node() -> (Tree, PathBuf, Drive<2>, Arc<Findings>) {
     fs::create_dir_all(root.join("sdb/containers")).expect("made");
     let findings = Arc::new(Findings::new(None, Path::new("/etc/a.conf")));
     let ground = Ground::Devices { root, mount_check: false };
-    let drive: Drive<2> = Drive::new(&CONF, ground, false, 1);
+    let drive: Drive<2> = Drive::new(&conf(), ground, false, 1);
     (tree, sda, drive.finding(Arc::clone(&findings)), findings)
 }
 

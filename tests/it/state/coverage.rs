@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use martlet_core::audit::{Conf, Mode, Order, Report};
-use martlet_core::breaker::Limits;
 use martlet_core::coverage::{HEAD_BYTES, Head};
 use martlet_core::due::{DeepConf, Which};
 use martlet_core::time::Wall;
@@ -15,6 +14,7 @@ use martlet_platform_linux::drive::{Drive, Ground, Said, wanted};
 use martlet_platform_linux::state::Store;
 use martlet_platform_linux::state::coverage::{Ages, Coverages, ages};
 use martlet_tests::fixtures::named;
+use martlet_tests::one_pass::one_pass;
 
 const CONF: &str = "/etc/swift/container-server.conf";
 const HOUR: i64 = 3600;
@@ -56,15 +56,8 @@ impl Node {
     }
 
     fn conf(&self) -> Conf {
-        Conf {
-            mode: Mode::Forever,
-            interval: Duration::ZERO,
-            spacing: Duration::ZERO,
-            quarantine: false,
-            breaker: Limits { databases: 0, share: 0 },
-            deep: DeepConf { which: self.deep, ..DeepConf::default() },
-            hash: None,
-        }
+        let deep = DeepConf { which: self.deep, ..DeepConf::default() };
+        Conf { mode: Mode::Forever, deep, ..one_pass() }
     }
 
     /// Runs a daemon until it has audited `audits` databases, or ended `passes`.

@@ -15,6 +15,7 @@ use martlet_platform_linux::state::findings::{
 };
 use martlet_tests::damage;
 use martlet_tests::fixtures::named;
+use martlet_tests::one_pass::one_pass;
 
 const CONF: &str = "/etc/swift/container-server.conf";
 
@@ -104,19 +105,6 @@ impl Node {
 fn only(list: &List) -> &Finding {
     assert_eq!(list.findings.len(), 1, "{list:#?}");
     &list.findings[0]
-}
-
-/// One pass without a rate, that moves nothing.
-fn one_pass() -> Conf {
-    Conf {
-        mode: Mode::Once,
-        interval: Duration::ZERO,
-        spacing: Duration::ZERO,
-        quarantine: false,
-        breaker: Limits { databases: 0, share: 0 },
-        deep: DeepConf::default(),
-        hash: None,
-    }
 }
 
 #[test]

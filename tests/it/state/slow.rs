@@ -4,12 +4,10 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
 
-use martlet_core::audit::{Conf, Device, Mode, Order};
-use martlet_core::breaker::{Breaker, Limits};
+use martlet_core::audit::{Device, Order};
+use martlet_core::breaker::Breaker;
 use martlet_core::cursor::{Entry, Name};
-use martlet_core::due::DeepConf;
 use martlet_core::path::DbPath;
 use martlet_core::verdict::Verdict;
 use martlet_platform_linux::drive::{Drive, Ground, wanted};
@@ -18,6 +16,7 @@ use martlet_platform_linux::state::coverage::Coverages;
 use martlet_platform_linux::state::findings::{Findings, read};
 use martlet_platform_linux::state::{Saved, Store};
 use martlet_tests::daemon::PATIENCE;
+use martlet_tests::one_pass::one_pass;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode as Bits;
@@ -56,18 +55,6 @@ impl Drop for Slow {
     }
 }
 
-fn conf() -> Conf {
-    Conf {
-        mode: Mode::Once,
-        interval: Duration::ZERO,
-        spacing: Duration::ZERO,
-        quarantine: false,
-        breaker: Limits { databases: 0, share: 0 },
-        deep: DeepConf::default(),
-        hash: None,
-    }
-}
-
 /// The file of this kind in the directory.
 fn file(place: &Path, ending: &str) -> PathBuf {
     let mut entries = fs::read_dir(place).expect("there").flatten().map(|entry| entry.path());
@@ -80,11 +67,11 @@ fn node(place: &Path) -> (Drive<1>, Arc<Coverages>) {
     let mut entry = Entry { name: Name::from_slice(b"sda").expect("short"), ..Entry::default() };
     entry.past.breaker = Breaker { tripped: true, ..Breaker::default() };
     store.save(&Saved { entries: vec![entry], ..Saved::default() });
-    let coverage = Arc::new(Coverages::new(Some(place), Path::new(CONF), wanted(&conf())));
+    let coverage = Arc::new(Coverages::new(Some(place), Path::new(CONF), wanted(&one_pass())));
     let device = |number: u32| Name::from_slice(format!("sd{number}").as_bytes()).expect("short");
     coverage.list((0..MANY).map(|number| (device(number), None, false)));
     let ground = Ground::Named(Vec::new());
-    let drive = Drive::new(&conf(), ground, false, 1).keeping(store);
+    let drive = Drive::new(&one_pass(), ground, false, 1).keeping(store);
     (drive.covering(Arc::clone(&coverage)), coverage)
 }
 
@@ -122,7 +109,8 @@ fn nobody_waits_for_the_disk_while_findings_are_saved_and_none_is_lost() {
             fs::write(dir.join(format!("{number:029}abc.db")), b"").expect("written");
         }
         let ground = Ground::Named(Target::at(&node).expect("devices"));
-        let drive: Drive<1> = Drive::new(&conf(), ground, false, 1).finding(Arc::clone(&findings));
+        let drive: Drive<1> =
+            Drive::new(&one_pass(), ground, false, 1).finding(Arc::clone(&findings));
         drive.run(1, &|_| ());
     };
     let kept = || {
