@@ -278,6 +278,13 @@ fn through_a_lock_that_is_held_for_ever() {
 }
 
 #[test]
+fn through_more_locked_databases_than_a_shelf_holds() {
+    let mut model = sweeping(Mode::Once, [0, 1], &[]);
+    let _ = model.live(Duration::from_secs(24), &[4, 11, 22]);
+    assert_eq!(model.audited(), 0, "the walk waits for them, and none is called busy sooner");
+}
+
+#[test]
 fn through_writers_that_hold_up_every_deep_look() {
     let found = [(0, 22), (0, 0), (0, 1), (0, 2), (0, 4)];
     let mut model = after(&deep(conf(Mode::Once, true)), &found);

@@ -22,11 +22,13 @@ use self::ledger::Ledger;
 pub const LANES: usize = 2;
 /// Devices at most: one less than are offered, so that the table overflows too.
 pub const DEVICES: usize = 2;
+/// Databases on a lane's shelf at most, so that it overflows too: one locked, one that waits for a deep audit.
+pub const SLOTS: usize = 2;
 
 /// The auditor, and the account beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Model {
-    auditor: Auditor<LANES, DEVICES>,
+    auditor: Auditor<LANES, DEVICES, SLOTS>,
     ledger: Ledger,
 }
 

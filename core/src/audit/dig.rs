@@ -8,7 +8,7 @@ use crate::path::DbPath;
 use crate::time::Now;
 use crate::verdict::{Judged, Verdict};
 
-impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+impl<const LANES: usize, const DEVICES: usize, const SLOTS: usize> Auditor<LANES, DEVICES, SLOTS> {
     /// Joins the deep look to the stat audit before it. Writers that hold it up send the database to the
     /// shelf, and the stat audit is made anew; the second time that one stands by itself.
     pub(super) fn dug(&mut self, index: usize, now: Now, source: Source, dug: &Dug) -> Stage {

@@ -79,7 +79,7 @@ pub enum Fate {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct State {
+pub(super) struct State<const SLOTS: usize> {
     pub(super) stage: Stage,
     /// The step of this stage was handed out and its answer is awaited.
     pub(super) asked: bool,
@@ -100,10 +100,10 @@ pub(super) struct State {
     pub(super) fate: Fate,
     /// The window this lane closed and is about to report.
     pub(super) window: Window,
-    pub(super) shelf: Shelf,
+    pub(super) shelf: Shelf<SLOTS>,
 }
 
-impl State {
+impl<const SLOTS: usize> State<SLOTS> {
     pub(super) fn new() -> Self {
         Self {
             stage: Stage::Next,

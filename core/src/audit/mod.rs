@@ -123,9 +123,10 @@ impl Saves {
     }
 }
 
-/// The auditor: at most `LANES` audits at a time, at most `DEVICES` devices in a pass.
+/// The auditor: at most `LANES` audits at a time, at most `DEVICES` devices in a pass, at most `SLOTS`
+/// databases on a lane's shelf.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Auditor<const LANES: usize, const DEVICES: usize> {
+pub struct Auditor<const LANES: usize, const DEVICES: usize, const SLOTS: usize = SHELF> {
     conf: Conf,
     random: Random,
     phase: Phase,
@@ -151,10 +152,10 @@ pub struct Auditor<const LANES: usize, const DEVICES: usize> {
     devices: Devices<DEVICES>,
     /// A device found no room in the table.
     crowded: bool,
-    lanes: [State; LANES],
+    lanes: [State<SLOTS>; LANES],
 }
 
-impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+impl<const LANES: usize, const DEVICES: usize, const SLOTS: usize> Auditor<LANES, DEVICES, SLOTS> {
     /// An auditor that starts at `start`. `random` is any number; two daemons should differ in it.
     ///
     /// Forever mode rests for a random part of the interval first, so that the nodes of a cluster

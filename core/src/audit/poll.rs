@@ -5,7 +5,7 @@ use super::{Auditor, Lane, Phase};
 use crate::time::{Mono, Now};
 use crate::walk::Floor;
 
-impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+impl<const LANES: usize, const DEVICES: usize, const SLOTS: usize> Auditor<LANES, DEVICES, SLOTS> {
     /// What `lane` is to do next. Asked again before it was answered, it says the same again.
     pub fn poll(&mut self, lane: Lane, now: Now) -> Step<'_> {
         let index = usize::from(lane.0);

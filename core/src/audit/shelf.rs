@@ -12,10 +12,6 @@ use crate::time::Mono;
 
 /// Databases on one lane's shelf at most. A full shelf holds up its own lane only.
 pub const SHELF: usize = 16;
-const _: () = assert!(SHELF <= 255, "a slot's number is kept in 8 bits");
-
-/// Databases on it at most that wait for a deep audit to be paid for; the others are for locked ones.
-const OWED_MAX: usize = SHELF / 2;
 
 /// How long after its first try a database is called busy (Swift's `BROKER_TIMEOUT`).
 pub const BUSY_AFTER: Duration = Duration::from_secs(25);
@@ -49,11 +45,18 @@ impl Shelved {
 
 /// What is on the shelf.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Shelf {
-    slots: Vec<Shelved, SHELF>,
+pub(super) struct Shelf<const SLOTS: usize> {
+    slots: Vec<Shelved, SLOTS>,
 }
 
-impl Shelf {
+impl<const SLOTS: usize> Shelf<SLOTS> {
+    /// Databases that wait for a deep audit to be paid for, at most; the other slots are for locked ones.
+    const OWED_MAX: usize = {
+        assert!(2 <= SLOTS, "there is room for both kinds");
+        assert!(SLOTS <= 255, "a slot's number is kept in 8 bits");
+        SLOTS / 2
+    };
+
     /// Puts a database on the shelf that was `found` and locked at `now`; false if the shelf is full.
     pub(super) fn put(&mut self, path: &DbPath, found: Mono, now: Mono) -> bool {
         let new = Shelved::new(path, found, now.after(PAUSE_FIRST));
@@ -74,7 +77,7 @@ impl Shelf {
 
     /// Puts a database on the shelf whose deep audit may begin at `due`; false if too many are there.
     pub(super) fn owe(&mut self, path: &DbPath, found: Mono, due: Mono) -> bool {
-        if OWED_MAX <= self.slots.iter().filter(|slot| slot.owed).count() {
+        if Self::OWED_MAX <= self.slots.iter().filter(|slot| slot.owed).count() {
             return false;
         }
         let new = Shelved::new(path, found, due);
@@ -163,11 +166,13 @@ impl Shelf {
 mod tests {
     use super::*;
 
+    const OWED_MAX: usize = Shelf::<SHELF>::OWED_MAX;
+
     const START: Mono = Mono::from_nanos(5_000_000_000);
 
     #[test]
     fn tries_grow_apart_and_end_at_twenty_five_seconds() {
-        let mut shelf = Shelf::default();
+        let mut shelf = Shelf::<SHELF>::default();
         assert!(shelf.put(&DbPath::new(b"x"), START, START));
         let mut now = START;
         let mut tries = 0;
@@ -186,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_longest_overdue_is_tried_first() {
-        let mut shelf = Shelf::default();
+        let mut shelf = Shelf::<SHELF>::default();
         assert!(shelf.put(&DbPath::new(b"late"), START, START.after(Duration::from_secs(1))));
         assert!(shelf.put(&DbPath::new(b"early"), START, START));
         assert_eq!(shelf.ready(START), None);
@@ -196,7 +201,7 @@ mod tests {
 
     #[test]
     fn those_that_wait_for_a_deep_audit_leave_room_for_locked_ones() {
-        let mut shelf = Shelf::default();
+        let mut shelf = Shelf::<SHELF>::default();
         let due = START.after(Duration::from_secs(100));
         assert!((0..OWED_MAX).all(|_| shelf.owe(&DbPath::EMPTY, START, due)));
         assert!(!shelf.owe(&DbPath::EMPTY, START, due));
@@ -213,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_deep_look_is_held_up_once() {
-        let mut shelf = Shelf::default();
+        let mut shelf = Shelf::<SHELF>::default();
         let mut now = START.after(Duration::from_secs(100));
         assert!(shelf.put_back(&DbPath::EMPTY, START, now, true));
         assert!(!shelf.again_held_up(0, now));
@@ -227,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_full_shelf_takes_nothing_more() {
-        let mut shelf = Shelf::default();
+        let mut shelf = Shelf::<SHELF>::default();
         assert!((0..SHELF).all(|_| shelf.put(&DbPath::EMPTY, START, START)));
         assert!(shelf.is_full() && !shelf.put(&DbPath::EMPTY, START, START));
     }

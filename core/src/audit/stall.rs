@@ -7,7 +7,7 @@ use super::lane::{Stage, Stalled};
 use super::{Auditor, Event, Lane};
 use crate::time::Now;
 
-impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+impl<const LANES: usize, const DEVICES: usize, const SLOTS: usize> Auditor<LANES, DEVICES, SLOTS> {
     /// Goes on without `lane`, if that is at something of its device that may be left: what moves or
     /// says is waited for. False if nothing has changed.
     pub(super) fn stalled(&mut self, lane: Lane) -> bool {

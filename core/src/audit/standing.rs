@@ -117,7 +117,7 @@ impl LaneState {
     }
 }
 
-impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+impl<const LANES: usize, const DEVICES: usize, const SLOTS: usize> Auditor<LANES, DEVICES, SLOTS> {
     /// On which device a lane works, and what it is at. A lane whose pass has ended without it works on
     /// none of this pass.
     #[must_use]

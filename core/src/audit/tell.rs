@@ -15,7 +15,7 @@ use crate::time::Now;
 use crate::verdict::{Judged, Verdict, judge};
 use crate::walk::{Meaning, Trouble, Walked, meaning};
 
-impl<const LANES: usize, const DEVICES: usize> Auditor<LANES, DEVICES> {
+impl<const LANES: usize, const DEVICES: usize, const SLOTS: usize> Auditor<LANES, DEVICES, SLOTS> {
     /// Takes the answer to `lane`'s last step; one that answers nothing outstanding is ignored.
     /// True: something has changed that other lanes may be waiting for.
     #[must_use]
