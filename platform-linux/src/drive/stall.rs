@@ -14,6 +14,9 @@ use super::{DEVICES_MAX, Drive};
 use crate::clock;
 use crate::deep::{Around, Progress};
 
+/// How long nothing has to be heard until a rest is taken for one.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// What became of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stall {
@@ -100,19 +103,26 @@ impl<const LANES: usize> Drive<LANES> {
     /// Tells `hear` of each device that has not answered for `after`, and when it answers again,
     /// until the drive is told to stop; the other lanes go on without the one that waits for it. Between
     /// two passes it sleeps as deeply as the lanes. Each time that it wakes it calls `tick`: a few times a
-    /// minute at least, or many times a second.
+    /// minute at least, or many times a second; and once more when nothing has woken it for [`SETTLED`], as
+    /// lanes still come to rest then, and what happens during a `tick` wakes nobody.
     pub fn watch(&self, after: Duration, hear: &dyn Fn(&Path, Stall), tick: &dyn Fn()) {
         // One a lane at most.
         let mut known: Vec<Waits> = Vec::new();
+        let mut settled = false;
         let mut auditor = self.lock();
         while !self.is_stopped() {
             let now = clock::mono();
             // Whoever begins a pass wakes all, before the first device is looked at.
             let looks = self.looks.longer(Duration::ZERO, now).is_some();
             let resting = auditor.rests(now).is_some() && known.is_empty() && !looks;
-            let until = if resting { Mono::FAR } else { now.after(after / 2) };
+            let until = match (settled, resting) {
+                (false, _) => now.after(SETTLED.min(after / 2)),
+                (true, true) => Mono::FAR,
+                (true, false) => now.after(after / 2),
+            };
             auditor = clock::wait(&self.wake, auditor, until);
             let now = clock::mono();
+            settled = until <= now;
             let stalled = self.stalled(&auditor, after, now);
             drop(auditor);
             tick();
@@ -169,7 +179,36 @@ mod tests {
     use super::*;
     use crate::devices::DeviceDir;
     use crate::hands::Target;
+    use std::cell::Cell;
     use std::sync::mpsc;
+
+    #[test]
+    fn what_changes_during_a_tick_is_seen_by_the_next_though_all_is_at_rest() {
+        let drive: Drive<2> = Drive::new(&PASSES, Ground::Named(Vec::new()), false, 1);
+        let (say, hear) = mpsc::channel();
+        let (go, told) = mpsc::channel();
+        std::thread::scope(|threads| {
+            let drive = &drive;
+            threads.spawn(move || {
+                let paused = Cell::new(false);
+                let tick = || {
+                    say.send(paused.get()).expect("heard");
+                    if !paused.replace(true) {
+                        told.recv().expect("told");
+                        drive.order(Order::Pause(Mono::FAR));
+                    }
+                };
+                drive.watch(Duration::from_secs(60), &|_, _| {}, &tick);
+            });
+            while hear.recv_timeout(Duration::from_millis(10)).is_err() {
+                drive.order(Order::Resume);
+            }
+            go.send(()).expect("told");
+            let next = hear.recv_timeout(Duration::from_secs(30));
+            drive.order(Order::Stop);
+            assert_eq!(next, Ok(true), "it is seen");
+        });
+    }
 
     #[test]
     fn a_look_between_two_passes_that_does_not_come_back_is_named_until_it_does() {
