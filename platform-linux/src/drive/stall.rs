@@ -108,7 +108,7 @@ impl<const LANES: usize> Drive<LANES> {
     pub fn watch(&self, after: Duration, hear: &dyn Fn(&Path, Stall), tick: &dyn Fn()) {
         // One a lane at most.
         let mut known: Vec<Waits> = Vec::new();
-        let mut settled = false;
+        let mut settled = true; // nothing has been told yet
         let mut auditor = self.lock();
         while !self.is_stopped() {
             let now = clock::mono();
