@@ -1,14 +1,18 @@
 //! One daemon a conf: a lock on a file named after the conf.
 //!
-//! The kernel gives the lock back however the daemon ends, so a file that stayed means nothing.
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+//! The kernel gives the lock back however the daemon ends, so a file that stayed means nothing. Who holds it
+//! is asked of the kernel as well: what the file says is for people, and `/proc/locks` leaves locks out that
+//! are there while others come and go.
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{error, fmt};
 
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
+
+use crate::ofd;
 
 /// The right to be the daemon of a conf, held until it is dropped.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ impl Instance {
 /// Why there is no right to be the daemon.
 #[derive(Debug)]
 pub enum InstanceError {
-    /// Another daemon has it; its number, if it has come to writing it.
+    /// Another daemon has it; its number, if it had it still when that was asked.
     Running(Option<u32>),
     /// No place took the file: whether there is another daemon cannot be known. Each place and why.
     NoPlace(Vec<(PathBuf, io::Error)>),
@@ -54,8 +58,6 @@ impl fmt::Display for InstanceError {
 
 impl error::Error for InstanceError {}
 
-/// Bytes of a process's number at most.
-const PID_MAX: u64 = 32;
 /// A file renamed or removed under the lock is opened again, so often at most.
 const REOPEN_MAX: u32 = 16;
 
@@ -104,22 +106,9 @@ pub fn holder(conf: &Path, places: &[PathBuf]) -> Option<u32> {
 /// The processes that hold the lock of this name, by place. What a stranger may have put there says
 /// nothing.
 fn holders(name: &str, places: &[PathBuf]) -> impl Iterator<Item = u32> {
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
     places.iter().filter_map(move |place| {
         own_among_strangers(place).ok()?;
-        let file = open(&place.join(name)).ok()?;
-        let inode = format!(":{}", file.metadata().ok()?.ino());
-        let mut text = String::new();
-        file.take(PID_MAX).read_to_string(&mut text).ok()?;
-        let pid = text.trim();
-        // `1: FLOCK  ADVISORY  WRITE 1234 08:01:131 0 EOF`
-        let is_held = locks.lines().any(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            words.get(1) == Some(&"FLOCK")
-                && words.get(4) == Some(&pid)
-                && words.get(5).is_some_and(|place| place.ends_with(&inode))
-        });
-        pid.parse().ok().filter(|_| is_held)
+        ofd::owner(&open(&place.join(name)).ok()?).ok()?
     })
 }
 
@@ -154,23 +143,16 @@ fn claim_in(place: &Path, name: &str) -> Result<Instance, Refusal> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o644);
         options.custom_flags(OFlag::O_NOFOLLOW.bits());
-        let (mut file, writable) = match options.open(&path) {
-            Ok(file) => (file, Ok(())),
-            Err(error) => match open(&path) {
-                Ok(file) => (file, Err(error)),
-                Err(_) => return Err(error.into()),
-            },
-        };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let read = file.take(PID_MAX).read_to_string(&mut text);
-                return Err(Refusal::Running(read.ok().and_then(|_| text.trim().parse().ok())));
+        let mut file = match options.open(&path) {
+            Ok(file) => file,
+            Err(error) => {
+                let owner = open(&path).ok().and_then(|file| ofd::owner(&file).ok()?);
+                return Err(owner.map_or(error.into(), |pid| Refusal::Running(Some(pid))));
             }
-            Err(TryLockError::Error(error)) => return Err(error.into()),
+        };
+        if !ofd::try_own(&file, std::process::id()).map_err(io::Error::from)? {
+            return Err(Refusal::Running(ofd::owner(&file).ok().flatten()));
         }
-        writable?;
         let (locked, named) = (file.metadata()?, fs::symlink_metadata(&path));
         if named.is_ok_and(|named| named.ino() == locked.ino()) {
             file.set_len(0)?;

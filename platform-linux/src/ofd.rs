@@ -1,8 +1,8 @@
-//! SQLite's shared lock, taken as an OFD lock on a descriptor of our own.
+//! Locks that belong to a descriptor: SQLite's shared lock on a database, and a daemon's on its own file.
 //!
 //! POSIX locks belong to the process and are lost when *any* of its descriptors of the file is
 //! closed; OFD locks belong to the descriptor, and stand against SQLite's POSIX locks in other
-//! processes all the same. The bytes are SQLite's (`os.h`, "PENDING_BYTE"; `os_unix.c`,
+//! processes all the same. They can be looked up without being tried. The bytes are SQLite's (`os.h`, "PENDING_BYTE"; `os_unix.c`,
 //! `unixLock`), and so is the order: the pending byte first, so that a waiting writer goes first.
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -48,9 +48,26 @@ pub(crate) fn release(file: &File) -> Result<(), Errno> {
 /// Whether another process is in the middle of a write: it holds the reserved lock, so that a
 /// journal beside the database is its own and not one to recover from.
 pub(crate) fn is_reserved(file: &File) -> Result<bool, Errno> {
-    let mut lock = range(libc::F_WRLCK, RESERVED, 1);
+    Ok(in_the_way(file, RESERVED, 1)?.is_some())
+}
+
+/// Takes `file` for this process, without waiting, with the process's number: a lock from the first byte on
+/// that has its length. `false`: another descriptor has it.
+pub(crate) fn try_own(file: &File, pid: u32) -> Result<bool, Errno> {
+    set(file, libc::F_WRLCK, 0, i64::from(pid))
+}
+
+/// The number of the process that has taken `file` by another descriptor.
+pub(crate) fn owner(file: &File) -> Result<Option<u32>, Errno> {
+    let lock = in_the_way(file, 0, 1)?;
+    Ok(lock.and_then(|lock| u32::try_from(lock.l_len).ok()))
+}
+
+/// A lock of another descriptor or process on these bytes, if there is one.
+fn in_the_way(file: &File, start: i64, len: i64) -> Result<Option<libc::flock>, Errno> {
+    let mut lock = range(libc::F_WRLCK, start, len);
     fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
-    Ok(i32::from(lock.l_type) != libc::F_UNLCK)
+    Ok((i32::from(lock.l_type) != libc::F_UNLCK).then_some(lock))
 }
 
 fn set(file: impl AsFd, kind: libc::c_int, start: i64, len: i64) -> Result<bool, Errno> {

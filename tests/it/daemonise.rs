@@ -1,12 +1,13 @@
 //! A daemon's start and end in real processes: session, streams, user, priorities, signals, and the
 //! second daemon of a conf.
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::slice::from_ref;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use martlet_platform_linux::instance::{InstanceError, claim, holder};
 use martlet_tests::damage;
@@ -234,6 +235,38 @@ fn a_daemon_in_another_place_is_found() {
     let instance = claim(&conf, &[first.clone(), second.clone(), first.clone()]);
     let instance = instance.expect("a place that is named twice is in nobody's way");
     assert_eq!(instance.path().parent(), Some(&*first));
+}
+
+#[test]
+fn a_daemon_is_found_while_the_locks_of_others_come_and_go() {
+    const OTHERS: usize = 300;
+    const LOOKS: usize = 3000;
+    let folder = TempDir::new().expect("a folder");
+    let conf = folder.path().join("container-server.conf");
+    fs::write(&conf, "").expect("a conf");
+    let files: Vec<_> = (0..OTHERS)
+        .map(|number| File::create(folder.path().join(number.to_string())).expect("a file"))
+        .collect();
+    let own = folder.path().join("own");
+    let _held = claim(&conf, from_ref(&own)).expect("an own folder");
+    let is_over = AtomicBool::new(false);
+    let found = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for file in &files {
+                    file.lock().expect("nobody else has it");
+                }
+                for file in &files {
+                    file.unlock().expect("it is held");
+                }
+            }
+        });
+        let looks = (0..LOOKS).filter(|_| holder(&conf, from_ref(&own)).is_some());
+        let found = looks.count();
+        is_over.store(true, Ordering::Relaxed);
+        found
+    });
+    assert_eq!(found, LOOKS, "found each time");
 }
 
 #[test]
