@@ -51,6 +51,16 @@ pub(super) struct Kept {
     claimed: OnceLock<File>,
 }
 
+impl Drop for Kept {
+    /// A process that this one is about to start has the descriptor too until it is another program: it must
+    /// not hold the lock.
+    fn drop(&mut self) {
+        if let Some(file) = self.claimed.get() {
+            let _closed_in_any_case = file.unlock();
+        }
+    }
+}
+
 impl Kept {
     /// The file of the conf at `conf` in the directory `place` that ends with `ending`.
     pub(super) fn new(place: &Path, conf: &Path, ending: &str, mode: u32) -> Self {
