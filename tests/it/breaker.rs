@@ -8,9 +8,9 @@ use std::time::Duration;
 use martlet_core::audit::{Conf, Fate, Mode, Report};
 use martlet_core::breaker::Limits;
 use martlet_platform_linux::drive::{Drive, Ground, Said};
-use nix::mount::{MsFlags, mount, umount};
+use nix::mount::{MsFlags, mount};
 
-use crate::mount::with_own_mounts;
+use crate::mount::{unmount, with_own_mounts};
 
 /// Makes so many files on a device that are no databases, each where a database would be.
 fn damaged(device: &Path, files: u32) {
@@ -126,7 +126,7 @@ fn with_root_a_device_that_is_full_or_read_only_loses_nothing() {
             let heard = pass(root.path(), DEFAULT, 0);
             let moved = if what == "well" { 3 } else { 0 };
             let seen = (heard.fates.len(), in_quarantine(&device), heard.trips.len());
-            umount(&device).expect("unmounted, so that the directory can go");
+            unmount(&device).expect("unmounted, so that the directory can go");
             assert_eq!(seen, (3, moved, 0), "{what}: {heard:?}");
         }
     });

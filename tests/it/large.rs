@@ -17,7 +17,7 @@ use martlet_tests::demo::confs;
 use martlet_tests::fixtures::named;
 use martlet_tests::tree::Tree;
 
-use crate::mount::{image, with_own_mounts};
+use crate::mount::{image, unmount, with_own_mounts};
 
 /// Where the content begins that the test adds, 6 GiB: beyond what 32 bits can say. The hole before it takes no
 /// room on disk.
@@ -120,6 +120,6 @@ fn with_root_inodes_beyond_32_bits_keep_a_pass_from_nothing() {
         for placed in &hurt {
             assert!(!placed.dir.exists(), "{} was not moved", placed.dir.display());
         }
-        nix::mount::umount(&place).expect("unmounted, so that the directory can go");
+        unmount(&place).expect("unmounted, so that the directory can go");
     });
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use martlet_platform_linux::devices::{DeviceDir, disk_of};
 use martlet_platform_linux::mount::{Mount, look};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
 fn mounted(path: &Path) -> bool {
@@ -55,6 +55,11 @@ pub(crate) fn with_own_mounts(deed: impl FnOnce() + Send) {
     });
 }
 
+/// Unmounts `place`, also while a program that another test is starting has a file of it open still.
+pub(crate) fn unmount(place: &Path) -> nix::Result<()> {
+    umount2(place, MntFlags::MNT_DETACH)
+}
+
 /// Runs a command; what it said if it failed.
 pub(crate) fn run(program: &str, words: &[&str], path: &Path) -> Result<(), String> {
     let mut command = Command::new(program);
@@ -98,7 +103,7 @@ fn with_root_a_tmpfs_is_a_mount_and_a_bind_mount_of_the_same_file_system_is_not(
         assert_ne!(disk(&memory), disk(&source));
         assert_eq!(disk(&bound), disk(&source));
         for path in [&memory, &bound] {
-            nix::mount::umount(path).expect("unmounted, so that the directory can go");
+            unmount(path).expect("unmounted, so that the directory can go");
         }
     });
 }
@@ -143,7 +148,7 @@ fn with_root_and_loop_devices_a_cloned_file_system_is_two_mounts() {
         for path in [&first, &second] {
             let device = DeviceDir::new(path.clone(), true);
             assert_eq!(device.disk, under, "the disk under a loop is that of its file");
-            nix::mount::umount(path).expect("unmounted, so that the loop is let go");
+            unmount(path).expect("unmounted, so that the loop is let go");
         }
         assert_eq!(disk_of(Path::new("/sys"), 0), 0, "no such block device: its own disk");
     });

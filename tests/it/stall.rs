@@ -25,7 +25,7 @@ fn conf() -> Conf {
 }
 
 /// How long a step lasts that is no answer any more: long enough for a slow machine's own.
-const AFTER: Duration = Duration::from_secs(1);
+const AFTER: Duration = Duration::from_secs(2);
 
 /// What has come to pass, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What puts something in a database's place, or beside it.
 type Make = fn(&Path);
@@ -113,6 +114,7 @@ fn a_lock_is_met_as_sqlite_would_meet_it() {
     let (_tree, dir, mut reader) = taught(plain());
     let before = look(&mut reader, &dir).expect("answered");
     let writer = Connection::open(db_in(&dir)).expect("opened");
+    writer.busy_timeout(Duration::ZERO).expect("it waits for nobody");
 
     writer.execute_batch("BEGIN IMMEDIATE").expect("RESERVED is held");
     assert_eq!(look(&mut reader, &dir).as_ref(), Ok(&before), "nothing is written so far");

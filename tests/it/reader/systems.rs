@@ -1,18 +1,20 @@
 //! The file systems that appliances have: walk, locks and reader on each of them that this kernel and
 //! these tools can make.
 use super::asked;
-use crate::mount::{image, run, with_own_mounts};
+use crate::mount::{image, run, unmount, with_own_mounts};
 use martlet_core::page::Rule;
 use martlet_core::walk::{Floor, Walked};
 use martlet_platform_linux::hands::beside;
 use martlet_platform_linux::reader::Reader;
 use martlet_platform_linux::walk::{Limits, Walker};
+use martlet_tests::daemon::PATIENCE;
 use martlet_tests::fixtures;
 use martlet_tests::tree::Tree;
 use rusqlite::Connection;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Bytes of an image; the least that XFS can be made in. It is sparse.
 const IMAGE_BYTES: u64 = 320 << 20;
@@ -77,6 +79,7 @@ fn answers_of_sqlite(system: &str, place: &Path) {
     };
     // A writer's lock is seen, and a journal, wherever in a long listing it stands.
     let writer = Connection::open(db).expect("opened");
+    writer.busy_timeout(Duration::ZERO).expect("it waits for nobody");
     writer.execute_batch("BEGIN EXCLUSIVE").expect("locked");
     assert_eq!(of(&mut reader), Some(Err(Rule::Locked)), "{system}");
     writer.execute_batch("ROLLBACK").expect("unlocked");
@@ -95,6 +98,8 @@ fn answers_of_sqlite(system: &str, place: &Path) {
     let refused = writer.execute_batch("BEGIN EXCLUSIVE").expect_err("somebody reads");
     assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy), "{system}");
     drop(peek);
+    // A program that another test is starting may have the descriptor for a moment yet.
+    writer.busy_timeout(PATIENCE).expect("now it waits");
     writer.execute_batch("BEGIN EXCLUSIVE; ROLLBACK").expect("the lock is gone");
 }
 
@@ -119,7 +124,7 @@ fn every_file_system_gives_the_answers_of_sqlite() {
             }
             for mounted in [&place, &dir.path().join("below")] {
                 // One that is not mounted is left alone.
-                let _ = nix::mount::umount(mounted);
+                let _ = unmount(mounted);
             }
         }
     });
