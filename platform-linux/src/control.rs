@@ -245,9 +245,11 @@ mod tests {
         let (ours, mut theirs) = UnixStream::pair().expect("a pair");
         let served = thread::spawn(move || answer(&ours, patience, &mut |_| String::new()));
         // Each byte comes well within the patience, all of them do not.
-        let mut sent = 0;
-        while sent + 1 < REQUEST_MAX && theirs.write_all(b"x").is_ok() {
-            sent += 1;
+        for _ in 1..REQUEST_MAX {
+            if served.is_finished() {
+                break;
+            }
+            let _refused = theirs.write_all(b"x");
             thread::park_timeout(pause);
         }
         let end = served.join().expect("no panic").expect_err("not served");

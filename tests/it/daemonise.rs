@@ -204,6 +204,16 @@ fn a_second_daemon_on_the_same_conf_is_told_of_the_first() {
 }
 
 #[test]
+fn a_thread_with_its_own_descriptors_has_none_that_is_opened_later() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().canonicalize().expect("it is there").join("later");
+    let file = file.to_str().expect("text");
+    for (whose, has) in [("own", "false"), ("shared", "true")] {
+        assert_eq!(output(&["descriptors", whose, file]), (has.into(), String::new(), Some(0)));
+    }
+}
+
+#[test]
 fn a_place_that_takes_no_file_leads_to_the_next() {
     let folder = TempDir::new().expect("a folder");
     let conf = folder.path().join("container-server.conf");

@@ -4,6 +4,8 @@
 //! `part log SOCKET TIMES`: logs so many lines to syslog and stderr.
 //! `part signals GRACE_MS return|stay|hang`: prints each signal; after a stop `main` returns 3 or
 //! stays, or the one who is told hangs as well; then the last resort ends it with 7.
+//! `part descriptors own|shared FILE`: prints whether the thread that waits for signals has a file that is
+//! opened later.
 //! `part detach SOCKET [keep-stderr]`: detaches, says to the socket what it is now, and waits there.
 //! `part user CONF`: becomes the user that the conf names and prints who it is.
 //! `part nice PRIORITY` and `part ionice CLASS PRIORITY`: prints what it then has.
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ["recon", file, key, times] => write_recon(Path::new(file), key, times),
         ["log", socket, times] => write_log(socket, times),
         ["signals", grace_ms, end] => await_signals(grace_ms, end),
+        ["descriptors", whose, file] => descriptors(whose, Path::new(file)),
         ["detach", socket] => detach(socket, Stderr::Released),
         ["detach", socket, "keep-stderr"] => detach(socket, Stderr::Kept),
         ["user", conf] => become_user(Path::new(conf)),
@@ -105,6 +108,22 @@ fn await_signals(grace_ms: &str, end: &str) -> Done {
         stay();
     }
     Ok(ExitCode::from(3))
+}
+
+fn descriptors(whose: &str, file: &Path) -> Done {
+    let blocked = signals::block()?;
+    let last = LastResort { after: Duration::from_secs(1), code: 7 };
+    let whose = if whose == "own" { Descriptors::Own } else { Descriptors::Shared };
+    signals::watch(blocked, last, whose, |_| {})?;
+    let _open = fs::File::create(file)?;
+    for task in fs::read_dir("/proc/self/task")? {
+        let task = task?.path();
+        if fs::read_to_string(task.join("comm"))?.trim() == "signals" {
+            let mut open = fs::read_dir(task.join("fd"))?.filter_map(Result::ok);
+            print(open.any(|fd| fs::read_link(fd.path()).is_ok_and(|leads| leads == file)))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Never returns.
