@@ -6,7 +6,6 @@ mod daemon;
 mod daemonise;
 mod days;
 mod deep;
-mod every;
 mod manuals;
 
 mod mount;

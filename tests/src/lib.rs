@@ -2,7 +2,6 @@
 #![allow(clippy::missing_panics_doc, reason = "a test's words assert, and say why")]
 
 pub mod fuzz;
-pub mod model;
 pub mod world;
 
 pub mod answers;

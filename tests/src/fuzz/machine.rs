@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use martlet_core::audit::{Conf, Device, Lane, Mode, Order};
 
-use crate::model::{Model, conf, deep};
+use martlet_model::{Model, conf, deep};
 
 /// Turns of an input at most: a pass of the model takes a dozen.
 const TURNS_MAX: usize = 160;

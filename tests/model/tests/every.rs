@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use martlet_core::audit::{Conf, Device, Lane, Mode, Order};
-use martlet_tests::model::{Model, conf, deep};
+use martlet_model::{Model, conf, deep};
 
 const DEPTH: usize = 8;
 
