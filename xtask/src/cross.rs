@@ -45,14 +45,15 @@ const SMALLER_ON_ARM: [&str; 2] = [
     "profile.release.package.martlet-core.opt-level=\"s\"",
 ];
 
-/// Built sooner without names for a debugger, and linked with the C library that shipped programs have. What is ours is optimised a little, which the emulator repays;
-/// SQLite is not: 2 s for 20, and no test asks much of it.
+/// Built sooner without names for a debugger, and linked with the C library that shipped programs have. What is
+/// tested is optimised a little, which the emulator repays. Tests are not: 13 s for 64, and 122 s for 103 to run
+/// them. SQLite is not either: 2 s for 20, and no test asks much of it.
 const TEST_PROFILE: [&str; 5] = [
     "profile.dev.debug=0",
     "profile.dev.strip=\"symbols\"",
     "profile.dev.package.martlet-core.opt-level=1",
     "profile.dev.package.martlet-platform-linux.opt-level=1",
-    "profile.dev.package.martlet-tests.opt-level=1",
+    "profile.dev.package.martlet-tests.opt-level=0",
 ];
 
 /// What cargo is asked for: every test, and the programs that tests start. Not those of the model: the order
