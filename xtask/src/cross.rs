@@ -5,6 +5,7 @@
 //! reader, SQLite, paths and arithmetic are tested as ARM runs them; times and memory are not ARM's, and
 //! what asks the kernel about the process itself sees the emulator. [`LEFT_OUT`] says which tests those are.
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -95,7 +96,9 @@ pub(crate) fn build(toolchain: &Toolchain, target: Target) -> Result<PathBuf, St
     build_in(&workspace(), toolchain, target)
 }
 
-/// The same of another checkout. No folder of this machine is named in the binary.
+/// The same of another checkout. No folder of this machine is named in the binary. Cargo names the checkout's
+/// sources from its root; that it does is looked at and not asked for, as other people's crates would be built
+/// anew wherever the checkout lies elsewhere.
 pub(crate) fn build_in(
     workspace: &Path,
     toolchain: &Toolchain,
@@ -105,8 +108,8 @@ pub(crate) fn build_in(
     let step = Step::begin(&format!("building {triple}"));
     let workspace = workspace.components().collect::<PathBuf>();
     let folder = workspace.join("target/cross");
-    let remaps = [remap(&cargo_home()?, "/cargo"), remap(&workspace, "/martlet")];
-    let mut cargo = toolchain.cargo(target, Purpose::Ship, &remaps)?;
+    let home = cargo_home()?;
+    let mut cargo = toolchain.cargo(target, Purpose::Ship, &[remap(&home, "/cargo")])?;
     cargo.args(["build", "--quiet", "--locked", "--release", "--package", "martlet"]);
     cargo.args(["--target", triple, "--target-dir"]).arg(&folder).current_dir(&workspace);
     if Target::ARM.contains(&target) {
@@ -115,6 +118,12 @@ pub(crate) fn build_in(
     run_quietly(&mut cargo)?;
     let binary = folder.join(triple).join("release").join(BINARY);
     let bytes = fs::read(&binary).map_err(|e| format!("cannot read {}: {e}", binary.display()))?;
+    for named in [&workspace, &home] {
+        let text = named.as_os_str().as_bytes();
+        if bytes.windows(text.len()).any(|window| window == text) {
+            return Err(format!("{} names {}", binary.display(), named.display()));
+        }
+    }
     match interpreter(&bytes) {
         None => return Err(format!("{} is no ELF file", binary.display())),
         Some(true) => return Err(format!("{} is not static", binary.display())),
