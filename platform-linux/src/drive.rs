@@ -13,7 +13,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use martlet_core::audit::{Auditor, Conf, Event, Lane, Order, Report};
@@ -106,7 +106,7 @@ impl<'a> Said<'a> {
 pub struct Drive<const LANES: usize> {
     /// Boxed before anything moves it: up to 400 KB, which a stack would keep for every move.
     auditor: Box<Mutex<Auditor<LANES, DEVICES_MAX>>>,
-    wake: Condvar,
+    wake: stall::Wake,
     stop: Arc<AtomicBool>,
     ground: Ground,
     /// The devices of the pass by their rows. Not locked while one of them is walked or looked at.
@@ -144,7 +144,7 @@ impl<const LANES: usize> Drive<LANES> {
         let stop = Arc::new(AtomicBool::new(false));
         Self {
             auditor: auditor(conf, seed),
-            wake: Condvar::new(),
+            wake: stall::Wake::default(),
             ground,
             targets: RwLock::new(Vec::new()),
             kept: Mutex::new(Vec::new()),
@@ -189,7 +189,7 @@ impl<const LANES: usize> Drive<LANES> {
             }
         }
         if self.lock().order(clock::now(), order) {
-            self.wake.notify_all();
+            self.wake.all();
         }
     }
 
@@ -205,7 +205,7 @@ impl<const LANES: usize> Drive<LANES> {
         let until = clock::mono().after(span);
         let mut auditor = self.lock();
         while !self.is_stopped() && clock::mono() < until {
-            auditor = clock::wait(&self.wake, auditor, until);
+            auditor = self.wake.wait(auditor, until);
         }
         self.is_stopped()
     }
@@ -296,7 +296,7 @@ impl<const LANES: usize> Drive<LANES> {
                     self.begun.rests(lane);
                     hands.let_go();
                     let until = until.min(self.watchdog.rest(now.mono));
-                    auditor = clock::wait(&self.wake, auditor, until);
+                    auditor = self.wake.wait(auditor, until);
                     now = clock::now();
                 }
                 Err(None) => return None,
@@ -309,7 +309,7 @@ impl<const LANES: usize> Drive<LANES> {
         let mut auditor = self.lock();
         let now = clock::now();
         if auditor.handle(lane, now, event) {
-            self.wake.notify_all();
+            self.wake.all();
         }
         Turn { auditor, now }
     }

@@ -17,8 +17,14 @@ use crate::ofd;
 /// The right to be the daemon of a conf, held until it is dropped.
 #[derive(Debug)]
 pub struct Instance {
-    _locked: File,
+    locked: File,
     path: PathBuf,
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _closed_in_any_case = ofd::disown(&self.locked);
+    }
 }
 
 impl Instance {
@@ -86,8 +92,11 @@ pub fn claim(conf: &Path, places: &[PathBuf]) -> Result<Instance, InstanceError>
         match claim_in(place, &name) {
             Ok(instance) => {
                 // A place that is named twice has this process's own lock.
-                let other = holders(&name, places.as_slice()).find(|it| *it != std::process::id());
-                return other.map_or(Ok(instance), |pid| Err(InstanceError::Running(Some(pid))));
+                let own = inode(&instance.locked);
+                let mut others = holders(&name, places.as_slice());
+                let other = others.find(|(file, _)| own.is_none() || inode(file) != own);
+                return other
+                    .map_or(Ok(instance), |(_, pid)| Err(InstanceError::Running(Some(pid))));
             }
             Err(Refusal::Running(pid)) => return Err(InstanceError::Running(pid)),
             Err(Refusal::Place(error)) => refused.push((place.clone(), error)),
@@ -100,16 +109,23 @@ pub fn claim(conf: &Path, places: &[PathBuf]) -> Result<Instance, InstanceError>
 /// to hold it for a moment would keep a daemon from starting.
 #[must_use]
 pub fn holder(conf: &Path, places: &[PathBuf]) -> Option<u32> {
-    holders(&name(conf), places).next()
+    holders(&name(conf), places).map(|(_, pid)| pid).next()
 }
 
-/// The processes that hold the lock of this name, by place. What a stranger may have put there says
+/// The locked files of this name and who holds them, by place. What a stranger may have put there says
 /// nothing.
-fn holders(name: &str, places: &[PathBuf]) -> impl Iterator<Item = u32> {
+fn holders(name: &str, places: &[PathBuf]) -> impl Iterator<Item = (File, u32)> {
     places.iter().filter_map(move |place| {
         own_among_strangers(place).ok()?;
-        ofd::owner(&open(&place.join(name)).ok()?).ok()?
+        let file = open(&place.join(name)).ok()?;
+        let pid = ofd::owner(&file).ok()??;
+        Some((file, pid))
     })
+}
+
+/// Which file it is.
+fn inode(file: &File) -> Option<(u64, u64)> {
+    file.metadata().ok().map(|it| (it.dev(), it.ino()))
 }
 
 /// Opens a lock's file to read it. A FIFO is not waited for, and a link not followed.
@@ -158,7 +174,7 @@ fn claim_in(place: &Path, name: &str) -> Result<Instance, Refusal> {
             file.set_len(0)?;
             file.rewind()?;
             writeln!(file, "{}", std::process::id())?;
-            return Ok(Instance { _locked: file, path });
+            return Ok(Instance { locked: file, path });
         }
     }
     Err(io::Error::other(format!("{} changes all the time", path.display())).into())

@@ -1,8 +1,9 @@
 //! Locks that belong to a descriptor: SQLite's shared lock on a database, and a daemon's on its own file.
+//! They can be looked up without being tried.
 //!
 //! POSIX locks belong to the process and are lost when *any* of its descriptors of the file is
 //! closed; OFD locks belong to the descriptor, and stand against SQLite's POSIX locks in other
-//! processes all the same. They can be looked up without being tried. The bytes are SQLite's (`os.h`, "PENDING_BYTE"; `os_unix.c`,
+//! processes all the same. A database's bytes are SQLite's (`os.h`, "PENDING_BYTE"; `os_unix.c`,
 //! `unixLock`), and so is the order: the pending byte first, so that a waiting writer goes first.
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -57,10 +58,17 @@ pub(crate) fn try_own(file: &File, pid: u32) -> Result<bool, Errno> {
     set(file, libc::F_WRLCK, 0, i64::from(pid))
 }
 
-/// The number of the process that has taken `file` by another descriptor.
+/// Lets go of what [`try_own`] took, also where a process that is about to be started has the descriptor.
+pub(crate) fn disown(file: &File) -> Result<(), Errno> {
+    set(file, libc::F_UNLCK, 0, 0).map(|_| ())
+}
+
+/// The number of the process that has taken `file` by another descriptor, as it is in its own namespace. A lock
+/// to read is none of ours: whoever may read the file could have it.
 pub(crate) fn owner(file: &File) -> Result<Option<u32>, Errno> {
     let lock = in_the_way(file, 0, 1)?;
-    Ok(lock.and_then(|lock| u32::try_from(lock.l_len).ok()))
+    let ours = lock.filter(|it| i32::from(it.l_type) == libc::F_WRLCK && it.l_start == 0);
+    Ok(ours.and_then(|lock| u32::try_from(lock.l_len).ok()).filter(|pid| 0 < *pid))
 }
 
 /// A lock of another descriptor or process on these bytes, if there is one.

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use martlet_platform_linux::instance::{InstanceError, claim, holder};
 use martlet_tests::damage;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, geteuid};
 use tempfile::TempDir;
@@ -302,6 +304,14 @@ fn a_stranger_cannot_lie_about_a_daemon() {
     fs::remove_file(&file).expect("the link goes");
     damage::fifo(&file);
     assert_eq!(held(&place), None, "a FIFO is not waited for");
+    let path = instance.path().to_owned();
+    drop(instance);
+    let file = File::open(path).expect("anybody may read it");
+    let [kind, whence] =
+        [libc::F_RDLCK, libc::SEEK_SET].map(|it| i16::try_from(it).expect("small"));
+    let lock = libc::flock { l_type: kind, l_whence: whence, l_start: 0, l_len: 7, l_pid: 0 };
+    fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).expect("a lock to read");
+    assert_eq!(held(&own), None, "a lock that a reader can have");
 }
 
 #[test]

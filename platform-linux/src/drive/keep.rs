@@ -285,7 +285,7 @@ impl<const LANES: usize> Drive<LANES> {
         }
         *listed = targets;
         if auditor.handle(lane, now, Event::DevicesEnd(result)) {
-            self.wake.notify_all();
+            self.wake.all();
         }
         Turn { auditor, now }
     }

@@ -4,7 +4,7 @@
 //! go on without it.
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use martlet_core::audit::{Auditor, Lane, Order};
@@ -26,6 +26,31 @@ pub enum Stall {
     HoldsAll(Duration),
     /// It answers again, after so long at least.
     Over(Duration),
+}
+
+/// What wakes the lanes and who watches them, and how often it did.
+#[derive(Debug, Default)]
+pub(super) struct Wake {
+    sleepers: Condvar,
+    calls: AtomicU64,
+}
+
+impl Wake {
+    /// Wakes all who wait.
+    pub(super) fn all(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.sleepers.notify_all();
+    }
+
+    /// How often that was done.
+    fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Waits as [`clock::wait`] does.
+    pub(super) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>, until: Mono) -> MutexGuard<'a, T> {
+        clock::wait(&self.sleepers, guard, until)
+    }
 }
 
 /// When each lane began its step, or its step last came further; in nanoseconds, 0 if it has none.
@@ -103,8 +128,8 @@ impl<const LANES: usize> Drive<LANES> {
     /// Tells `hear` of each device that has not answered for `after`, and when it answers again,
     /// until the drive is told to stop; the other lanes go on without the one that waits for it. Between
     /// two passes it sleeps as deeply as the lanes. Each time that it wakes it calls `tick`: a few times a
-    /// minute at least, or many times a second; and once more when nothing has woken it for [`SETTLED`], as
-    /// lanes still come to rest then, and what happens during a `tick` wakes nobody.
+    /// minute at least, or many times a second. It sleeps so only after a `tick` that nothing came before for
+    /// [`SETTLED`], as lanes come to rest after they were woken, and nothing during it, which wakes nobody.
     pub fn watch(&self, after: Duration, hear: &dyn Fn(&Path, Stall), tick: &dyn Fn()) {
         // One a lane at most.
         let mut known: Vec<Waits> = Vec::new();
@@ -120,9 +145,9 @@ impl<const LANES: usize> Drive<LANES> {
                 (true, true) => Mono::FAR,
                 (true, false) => now.after(after / 2),
             };
-            auditor = clock::wait(&self.wake, auditor, until);
+            auditor = self.wake.wait(auditor, until);
             let now = clock::mono();
-            settled = until <= now;
+            let (woken, quiet) = (self.wake.calls(), until <= now);
             let stalled = self.stalled(&auditor, after, now);
             drop(auditor);
             tick();
@@ -140,6 +165,7 @@ impl<const LANES: usize> Drive<LANES> {
                     self.go_on_without(&mut auditor, *lane, *since);
                 }
             }
+            settled = quiet && woken == self.wake.calls();
         }
     }
 
@@ -168,7 +194,7 @@ impl<const LANES: usize> Drive<LANES> {
         let still = 1 < LANES && self.begun.since(lane) == Some(since);
         if still && auditor.order(clock::now(), Order::Stalled(lane)) {
             self.watchdog.give_up(lane);
-            self.wake.notify_all();
+            self.wake.all();
         }
     }
 }
@@ -190,11 +216,13 @@ mod tests {
         std::thread::scope(|threads| {
             let drive = &drive;
             threads.spawn(move || {
-                let paused = Cell::new(false);
+                // The first is woken, the second comes by itself.
+                let ticks = Cell::new(0);
                 let tick = || {
-                    say.send(paused.get()).expect("heard");
-                    if !paused.replace(true) {
-                        told.recv().expect("told");
+                    ticks.set(ticks.get() + 1);
+                    say.send(ticks.get()).expect("heard");
+                    if ticks.get() < 3 {
+                        let _go = told.recv();
                         drive.order(Order::Pause(Mono::FAR));
                     }
                 };
@@ -203,10 +231,13 @@ mod tests {
             while hear.recv_timeout(Duration::from_millis(10)).is_err() {
                 drive.order(Order::Resume);
             }
-            go.send(()).expect("told");
-            let next = hear.recv_timeout(Duration::from_secs(30));
+            let next = [2, 3].map(|_| {
+                go.send(()).expect("told");
+                hear.recv_timeout(Duration::from_secs(30))
+            });
+            drop(go);
             drive.order(Order::Stop);
-            assert_eq!(next, Ok(true), "it is seen");
+            assert_eq!(next, [Ok(2), Ok(3)], "it is seen");
         });
     }
 
