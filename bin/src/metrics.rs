@@ -70,18 +70,14 @@ fn stalled(device: &Path, stall: Stall) {
     let device = Name(device.as_os_str().as_bytes()).to_string();
     let fields = [("device", device.as_str())];
     match stall {
-        Stall::Lasts(span) => {
+        Stall::Lasts(span) | Stall::HoldsAll(span) => {
             let since = Date(status::before(span));
-            let words =
-                format_args!("{device}: has not answered since {since}; what works on it waits");
-            say_of(Event::DeviceStalled, &fields, words);
-        }
-        Stall::HoldsAll(span) => {
-            let since = Date(status::before(span));
-            let words = format_args!(
-                "{device}: has not answered since {since} to a look before or after a pass; \
-                 all lanes wait"
-            );
+            let waits = if matches!(stall, Stall::HoldsAll(_)) {
+                " to a look before or after a pass; all lanes wait"
+            } else {
+                "; what works on it waits"
+            };
+            let words = format_args!("{device}: has not answered since {since}{waits}");
             say_of(Event::DeviceStalled, &fields, words);
         }
         Stall::Over(span) => {
